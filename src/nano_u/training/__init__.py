@@ -1,0 +1,8 @@
+"""Training through Keras' own `fit`, with schedules, guards and checkpoints."""
+
+from __future__ import annotations
+
+from nano_u.training.fit import train_single_model
+from nano_u.training.step import train_step
+
+__all__ = ["train_single_model", "train_step"]

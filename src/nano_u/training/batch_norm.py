@@ -1,0 +1,79 @@
+"""BatchNorm's running statistics: a momentum that keeps up, a check, and their re-estimation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+LAG_LIMIT = 0.05
+"""Difference between training-mode and inference-mode IoU from which the running statistics count as lagging."""
+CHECK_BATCHES = 8
+
+
+@dataclass(frozen=True)
+class BatchNormCheck:
+    """IoU of the same images with the batch's own statistics and with the running ones; what was done about it."""
+
+    training_iou: float
+    inference_iou: float
+    reestimated: bool
+
+
+def momentum_for(steps_per_epoch: int) -> float:
+    """A momentum in [0.5, 0.99] under which one epoch forgets all but 2 % of what was before it.
+
+    Keras' 0.99 needs some 400 steps for that; with fewer steps inference runs on statistics that are long out of date.
+    """
+    return min(0.99, max(0.5, 1.0 - 4.0 / max(steps_per_epoch, 1)))
+
+
+def settle_batch_norm(model: keras.Model, batches: Iterable[tuple[Any, Any]]) -> BatchNormCheck | None:
+    """Compare both modes on the first batches; where they disagree, average the statistics over all of them.
+
+    `batches` yields (images, masks) and is read more than once. None for a model without BatchNorm.
+    """
+    layers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+    if not layers:
+        return None
+    before = model.get_weights()
+    training, inference = _iou(model, batches, training=True), _iou(model, batches, training=False)
+    model.set_weights(before)  # the training-mode pass moved the statistics
+    if not _lags(training, inference):
+        return BatchNormCheck(training, inference, reestimated=False)
+    reestimate_statistics(model, batches, layers)
+    return BatchNormCheck(training, inference, reestimated=True)
+
+
+def reestimate_statistics(model: keras.Model, batches: Iterable[tuple[Any, Any]], layers: list[Any]) -> None:
+    """Set the running statistics to the plain average of the batches' own."""
+    momenta = [layer.momentum for layer in layers]
+    try:
+        for index, (images, _) in enumerate(batches):
+            for layer in layers:
+                layer.momentum = index / (index + 1)
+            model(images, training=True)
+    finally:
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum
+
+
+def _lags(training: float, inference: float) -> bool:
+    return not math.isclose(training, inference, abs_tol=LAG_LIMIT)
+
+
+def _iou(model: keras.Model, batches: Iterable[tuple[Any, Any]], *, training: bool) -> float:
+    intersection = union = 0
+    for images, masks in islice(batches, CHECK_BATCHES):
+        predicted = tf.convert_to_tensor(model(images, training=training)).numpy() >= 0
+        truth = np.asarray(masks)
+        valid = truth < 2
+        intersection += int((predicted & (truth == 1) & valid).sum())
+        union += int(((predicted | (truth == 1)) & valid).sum())
+    return intersection / union if union else 1.0

@@ -1,0 +1,124 @@
+"""Training of one model through Keras' `fit`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import keras
+import tensorflow as tf
+
+from nano_u.config import ExperimentConfig, config_from_mapping
+from nano_u.data.image_set import ImageSet
+from nano_u.data.pipeline import Arrays, batch_indices, evaluation_batches, steps_per_epoch, training_batches
+from nano_u.errors import DataError
+from nano_u.losses import make_loss, make_metric
+from nano_u.training.non_finite import StopOnNonFiniteLoss
+from nano_u.training.optimizer import make_optimizer
+
+if TYPE_CHECKING:
+    from keras.callbacks import Callback, History
+
+TrainingData = ImageSet | Arrays | tf.data.Dataset
+
+
+def train_single_model(
+    model: keras.Model,
+    config: ExperimentConfig | Mapping[str, Any],
+    train_data: TrainingData,
+    val_data: TrainingData | None = None,
+    *,
+    callbacks: Sequence[Callback] = (),
+    verbose: int | str = 0,
+) -> History:
+    """Compile `model` as `config` says, train it in place and return Keras' `History`.
+
+    Args:
+        model: float32 images in [0, 1] -> logits, both `(batch, height, width, channels)`.
+        config: an experiment, or a mapping of its keys; missing keys take their defaults.
+        train_data: `(images, masks)` arrays, an `ImageSet`, or a batched `tf.data.Dataset` of such pairs; masks hold
+            labels 0, 1 or 255 (ignored). Arrays are shuffled and augmented as `config` says; a Dataset is used as is.
+        val_data: likewise, evaluated after every epoch; never augmented.
+        callbacks: added after our own.
+        verbose: Keras' progress bar.
+
+    Raises:
+        NonFiniteLossError: the loss became NaN or infinite; names the batch.
+        DataError: no images, or arrays of different length.
+        ConfigError: an unknown or ill-typed key in `config`.
+    """
+    experiment = config if isinstance(config, ExperimentConfig) else config_from_mapping(config)
+    source = _source(train_data, experiment)
+    compile_for_training(model, experiment, source.steps)
+    own: list[Callback] = [StopOnNonFiniteLoss(source.names_of)]
+    if experiment.training.schedule == "plateau":
+        own.append(keras.callbacks.ReduceLROnPlateau(monitor="val_loss" if val_data is not None else "loss"))
+    if experiment.training.ema_momentum is not None:
+        own.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
+    if experiment.training.early_stopping_patience is not None:
+        monitor = "val_iou" if val_data is not None else "iou"
+        patience = experiment.training.early_stopping_patience
+        own.append(keras.callbacks.EarlyStopping(monitor=monitor, mode="max", patience=patience))
+    return model.fit(
+        source.batches,
+        epochs=experiment.epochs,
+        steps_per_epoch=source.steps,
+        validation_data=None if val_data is None else _evaluation(val_data),
+        callbacks=[*own, *callbacks],
+        shuffle=False,
+        verbose=verbose,
+    )
+
+
+def compile_for_training(model: keras.Model, config: ExperimentConfig, steps: int) -> None:
+    """Compile with the configured optimizer, schedule and loss, and IoU of the class as metric."""
+    model.compile(
+        optimizer=make_optimizer(
+            config.training,
+            learning_rate=config.learning_rate,
+            total_steps=steps * config.epochs,
+            steps_per_epoch=steps,
+        ),
+        loss=make_loss(config.training.loss),
+        metrics=[make_metric("iou")],
+        # On a CPU, XLA makes these networks' training step about ten times slower.
+        jit_compile=False,
+    )
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Batches without end, how many make an epoch, and which images a batch holds."""
+
+    batches: tf.data.Dataset
+    steps: int
+    names: tuple[str, ...] = ()
+    batch_size: int = 0
+    seed: int = 0
+
+    def names_of(self, epoch: int, batch: int) -> list[str]:
+        """Names of a batch's images, where they are known."""
+        if not self.names:
+            return []
+        indices = batch_indices(len(self.names), batch_size=self.batch_size, seed=self.seed, epoch=epoch, batch=batch)
+        return [self.names[index] for index in indices]
+
+
+def _source(data: TrainingData, config: ExperimentConfig) -> _Source:
+    if isinstance(data, tf.data.Dataset):
+        steps = int(data.cardinality())
+        if steps <= 0:
+            raise DataError("train_data: the Dataset must be finite, not empty, and know its number of batches")
+        return _Source(data.repeat(), steps)
+    images = data[0] if isinstance(data, tuple) else data.images
+    batches = training_batches(
+        data, batch_size=config.batch_size, seed=config.seed, augmentation=config.augmentation
+    )
+    steps = steps_per_epoch(len(images), config.batch_size)
+    names = () if isinstance(data, tuple) else data.names
+    return _Source(batches, steps, names, config.batch_size, config.seed)
+
+
+def _evaluation(data: TrainingData) -> tf.data.Dataset:
+    return data if isinstance(data, tf.data.Dataset) else evaluation_batches(data)

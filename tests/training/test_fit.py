@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from nano_u.config import ExperimentConfig
+from nano_u.data.pipeline import batch_indices
+from nano_u.errors import ConfigError, DataError, NonFiniteLossError
+from nano_u.models import create_nano_u
+from nano_u.training import train_single_model
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.random((10, 16, 16, 3), np.float32)
+MASKS = (IMAGES.mean(axis=-1, keepdims=True) > 0.5).astype(np.float32)
+SHORT = {"epochs": 2, "batch_size": 4, "learning_rate": 0.01, "seed": 3}
+
+
+def tiny_model() -> keras.Model:
+    keras.utils.set_random_seed(7)
+    return create_nano_u((16, 16, 3), filters=[2], bottleneck=3, blocks_per_stage=1)
+
+
+def test_history_has_losses_and_iou_of_both_sets() -> None:
+    history = train_single_model(tiny_model(), SHORT, (IMAGES, MASKS), (IMAGES[:4], MASKS[:4]))
+
+    assert set(history.history) == {"loss", "iou", "val_loss", "val_iou"}
+    assert len(history.history["loss"]) == 2
+
+
+def test_training_learns_a_brightness_threshold() -> None:
+    images = np.repeat(np.repeat(RNG.random((10, 4, 4, 1), np.float32), 4, axis=1), 4, axis=2) * np.ones(3, np.float32)
+    masks = (images[..., :1] > 0.5).astype(np.float32)
+    config = {**SHORT, "epochs": 40, "learning_rate": 0.03, "augmentation": {"enabled": False}}
+
+    history = train_single_model(tiny_model(), config, (images, masks))
+
+    assert history.history["iou"][-1] > 0.8 > 0.6 > history.history["iou"][0]
+
+
+def test_two_runs_give_byte_equal_weights() -> None:
+    runs = []
+    for _ in range(2):
+        model = tiny_model()
+        train_single_model(model, SHORT, (IMAGES, MASKS))
+        runs.append(b"".join(weight.tobytes() for weight in model.get_weights()))
+
+    assert runs[0] == runs[1]
+
+
+def test_first_losses_agree_with_bare_keras() -> None:
+    """Augmentation off, same order of images: our layers, loss and pipeline compute what stock Keras computes."""
+    ours, theirs = tiny_model(), stock_copy(tiny_model())
+    config = ExperimentConfig.model_validate(
+        {**SHORT, "augmentation": {"enabled": False}, "training": {"schedule": "constant", "optimizer": "adam"}}
+    )
+    losses: list[float] = []
+    record = keras.callbacks.LambdaCallback(on_train_batch_end=lambda _, logs: losses.append(logs["loss"]))
+    train_single_model(ours, config, (IMAGES, MASKS), callbacks=[record])
+    theirs.compile(keras.optimizers.Adam(0.01), keras.losses.BinaryCrossentropy(from_logits=True), jit_compile=False)
+    expected = []
+    for epoch in (1, 2):
+        total = seen = 0.0
+        for batch in range(3):
+            chosen = batch_indices(10, batch_size=4, seed=3, epoch=epoch, batch=batch)
+            theirs.reset_metrics()
+            total += len(chosen) * theirs.train_on_batch(IMAGES[chosen], MASKS[chosen], return_dict=True)["loss"]
+            seen += len(chosen)
+            expected.append(total / seen)  # Keras' logs hold the mean over the epoch so far
+
+    np.testing.assert_allclose(losses, expected, rtol=1e-4)
+
+
+def stock_copy(model: keras.Model) -> keras.Model:
+    """The same network and weights out of Keras' own layers."""
+
+    def replace(layer: keras.layers.Layer) -> keras.layers.Layer:
+        if type(layer).__name__ == "FusedBatchNormalization":
+            return keras.layers.BatchNormalization(momentum=layer.momentum, name=layer.name)
+        if type(layer).__name__ == "UpsampleNearest":
+            return keras.layers.UpSampling2D(layer.size, name=layer.name)
+        return type(layer).from_config(layer.get_config())
+
+    copy = keras.models.clone_model(model, clone_function=replace)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def test_a_nan_image_stops_training_and_is_named() -> None:
+    images = IMAGES.copy()
+    images[6, 0, 0, 0] = np.nan
+    data = SimpleNamespace(images=images, masks=MASKS, names=tuple(f"image_{i}" for i in range(10)))
+
+    with pytest.raises(NonFiniteLossError, match=r"epoch 1, batch \d \(images: .*image_6") as caught:
+        train_single_model(tiny_model(), SHORT, data)
+
+    assert str(caught.value).count("image_") == 4 or "batch 2" in str(caught.value)
+
+
+def test_a_dataset_is_used_as_it_is() -> None:
+    dataset = tf.data.Dataset.from_tensor_slices((IMAGES, MASKS)).batch(5)
+
+    history = train_single_model(tiny_model(), SHORT, dataset, dataset)
+
+    assert history.params["steps"] == 2
+
+
+def test_plateau_and_early_stopping_and_averaging_run() -> None:
+    options = {"schedule": "plateau", "early_stopping_patience": 1, "ema_momentum": 0.9, "loss": "bce_dice"}
+    config = {**SHORT, "epochs": 6, "learning_rate": 1e-12, "training": options}
+
+    history = train_single_model(tiny_model(), config, (IMAGES, MASKS), (IMAGES, MASKS))
+
+    assert len(history.epoch) < 6
+
+
+def test_an_endless_dataset_and_an_unknown_key_are_refused() -> None:
+    endless = tf.data.Dataset.from_tensor_slices((IMAGES, MASKS)).batch(5).repeat()
+
+    with pytest.raises(DataError, match="must be finite"):
+        train_single_model(tiny_model(), SHORT, endless)
+    with pytest.raises(ConfigError, match="unknown key 'epoch_count'"):
+        train_single_model(tiny_model(), {"epoch_count": 3}, (IMAGES, MASKS))
