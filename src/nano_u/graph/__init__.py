@@ -1,0 +1,29 @@
+"""Networks as plain records: what they compute and what they cost, without any framework."""
+
+from nano_u.graph.architectures import bu_net, nano_u
+from nano_u.graph.chips import CHIPS, Chip, Fit, fits, get_chip
+from nano_u.graph.cost import CostSummary, LayerCost, layer_costs, summarise
+from nano_u.graph.deployed import DeployedGraph, DeployedOp, deploy
+from nano_u.graph.read import read_architecture, write_architecture
+from nano_u.graph.record import Architecture, Node
+
+__all__ = [
+    "CHIPS",
+    "Architecture",
+    "Chip",
+    "CostSummary",
+    "DeployedGraph",
+    "DeployedOp",
+    "Fit",
+    "LayerCost",
+    "Node",
+    "bu_net",
+    "deploy",
+    "fits",
+    "get_chip",
+    "layer_costs",
+    "nano_u",
+    "read_architecture",
+    "summarise",
+    "write_architecture",
+]
