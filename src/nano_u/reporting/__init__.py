@@ -1,0 +1,65 @@
+"""Records to tables and figures; never imports TensorFlow. NumPy and matplotlib load with the first use of them."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+# At once: a module that bears its function's name hides a lazy one. Both need neither NumPy nor matplotlib.
+from nano_u.reporting.cost_table import cost_summary_table, cost_table, fit_table
+from nano_u.reporting.table import Column, Table
+
+if TYPE_CHECKING:
+    from nano_u.reporting.accuracy_table import evaluation_table
+    from nano_u.reporting.curve_figures import draw_precision_recall, draw_threshold_sweep
+    from nano_u.reporting.export_tables import ExportSizes, accuracy_drop_table, export_table, int8_drop
+    from nano_u.reporting.figure_file import save_figure
+    from nano_u.reporting.gallery_figure import draw_gallery
+    from nano_u.reporting.history import History, read_history
+    from nano_u.reporting.history_figure import draw_history
+    from nano_u.reporting.sweep_csv import write_precision_recall_csv, write_sweep_csv
+
+_HOMES = {
+    "ExportSizes": "export_tables",
+    "History": "history",
+    "accuracy_drop_table": "export_tables",
+    "draw_gallery": "gallery_figure",
+    "draw_history": "history_figure",
+    "draw_precision_recall": "curve_figures",
+    "draw_threshold_sweep": "curve_figures",
+    "evaluation_table": "accuracy_table",
+    "export_table": "export_tables",
+    "int8_drop": "export_tables",
+    "read_history": "history",
+    "save_figure": "figure_file",
+    "write_precision_recall_csv": "sweep_csv",
+    "write_sweep_csv": "sweep_csv",
+}
+
+__all__ = [
+    "Column",
+    "ExportSizes",
+    "History",
+    "Table",
+    "accuracy_drop_table",
+    "cost_summary_table",
+    "cost_table",
+    "draw_gallery",
+    "draw_history",
+    "draw_precision_recall",
+    "draw_threshold_sweep",
+    "evaluation_table",
+    "export_table",
+    "fit_table",
+    "int8_drop",
+    "read_history",
+    "save_figure",
+    "write_precision_recall_csv",
+    "write_sweep_csv",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
