@@ -1,0 +1,17 @@
+"""The run directory: names, atomic writes, strict reads, one writer at a time, where a result came from."""
+
+from nano_u.runs.atomic import atomic_path, write_text_atomic
+from nano_u.runs.directory import RunDirectory, create_run, open_run
+from nano_u.runs.provenance import collect_provenance
+from nano_u.runs.strict_json import read_json, write_json
+
+__all__ = [
+    "RunDirectory",
+    "atomic_path",
+    "collect_provenance",
+    "create_run",
+    "open_run",
+    "read_json",
+    "write_json",
+    "write_text_atomic",
+]
