@@ -1,0 +1,123 @@
+"""Chooses training settings by leave-one-drive-out, never looking at the test split.
+
+    python benchmarks/leave_one_drive_out.py [--data DIR] [--seeds 1] [--only NAME ...] [--set KEY=VALUE ...]
+
+The train and val splits are pooled; each drive (group) in turn is held out, the network is trained on the others with
+the settings' own number of epochs, and the IoU of its **last** epoch on the held-out drive is counted, so that no
+held-out image chooses anything. Printed per setting: IoU per drive, their mean, the held-out floor, seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+
+from nano_u.config import ExperimentConfig, load_experiment
+from nano_u.data import ImageSet, load_data
+from nano_u.data.pipeline import steps_per_epoch
+from nano_u.evaluation import MeanMaskFloor, evaluate
+from nano_u.models import create_model_from_config
+from nano_u.training import train_single_model
+from nano_u.training.batch_norm import momentum_for
+
+CAMVID = Path(__file__).resolve().parents[2] / "shared" / "data" / "camvid_road_160x120"
+WEAK = (
+    "augmentation.shift=0.1 augmentation.zoom=0.15 augmentation.exposure=0 augmentation.brightness=0.15 "
+    "augmentation.contrast=0.2 augmentation.colour=0.1 training.weight_decay=1e-4"
+)
+COLOUR = "augmentation.brightness=0.3 augmentation.contrast=0.4 augmentation.colour=0.2"
+GEOMETRY = "augmentation.shift=0.2 augmentation.zoom=0.3"
+DECAY = "training.weight_decay=0.01"
+DICE = "training.loss=bce_dice"
+SETTINGS: dict[str, str] = {
+    "weak, lr 1e-3": f"{WEAK} learning_rate=1e-3",
+    "weak": WEAK,
+    "weak, exposure 1": f"{WEAK} augmentation.exposure=1",
+    "exposure 1.5, contrast, colour": f"{WEAK} augmentation.exposure=1.5 augmentation.contrast=0.4 "
+    "augmentation.colour=0.2",
+    "colour": f"{WEAK} {COLOUR}",
+    "colour, exposure 1": f"{WEAK} {COLOUR} augmentation.exposure=1",
+    "colour, exposure 1, dice": f"{WEAK} {COLOUR} augmentation.exposure=1 {DICE}",
+    "colour, geometry": f"{WEAK} {COLOUR} {GEOMETRY}",
+    "colour, geometry, exposure 1, dice": f"{WEAK} {COLOUR} {GEOMETRY} augmentation.exposure=1 {DICE}",
+    "colour, geometry, decay, dice": f"{WEAK} {COLOUR} {GEOMETRY} {DECAY} {DICE}",
+    "colour, geometry, decay, dice, lr 6e-3": f"{WEAK} {COLOUR} {GEOMETRY} {DECAY} {DICE} learning_rate=6e-3",
+    "colour, more geometry, decay, dice": f"{WEAK} {COLOUR} augmentation.shift=0.3 augmentation.zoom=0.4 "
+    f"{DECAY} {DICE}",
+    "the defaults": "",
+}
+"""What was tried; RESULTS.md holds the figures. Settings left out of a line are the defaults."""
+
+
+def pooled(parts: dict[str, ImageSet]) -> ImageSet:
+    """Train and val as one set."""
+    sets = [parts[name] for name in ("train", "val") if name in parts]
+    return ImageSet(
+        np.concatenate([part.images for part in sets]),
+        np.concatenate([part.masks for part in sets]),
+        sum((part.names for part in sets), ()),
+        sum((part.groups for part in sets), ()),
+    )
+
+
+def folds(data: ImageSet) -> Iterator[tuple[str, ImageSet, ImageSet]]:
+    """(drive, all other drives, that drive)."""
+    groups = np.array(data.groups)
+    for drive in sorted(set(data.groups)):
+        yield drive, data.select(np.flatnonzero(groups != drive)), data.select(np.flatnonzero(groups == drive))
+
+
+def held_out_iou(config: ExperimentConfig, train: ImageSet, held_out: ImageSet) -> tuple[float, float]:
+    """IoU of the last epoch and of the floor, both on the held-out drive."""
+    keras.utils.set_random_seed(config.seed)
+    momentum = momentum_for(steps_per_epoch(len(train), config.batch_size))
+    options = config.model.model_dump() | {"batch_norm_momentum": momentum}
+    model = create_model_from_config(options, config.model_name)
+    train_single_model(model, config, train)
+    logits = model.predict(held_out.images.astype(np.float32) / 255.0, verbose=0)
+    floor = MeanMaskFloor.fit(train.masks).predict_probabilities()
+    result = evaluate(logits, held_out, floor_probabilities=floor, resamples=1).pooled
+    assert result.floor is not None
+    return result.metrics.iou or 0.0, result.floor.iou or 0.0
+
+
+def _last_wins(overrides: list[str]) -> list[str]:
+    """Of several values for one key the last."""
+    return list({text.split("=", 1)[0]: text for text in overrides}.values())
+
+
+def main() -> None:
+    """Run every setting over every seed and drive."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=CAMVID)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--only", nargs="+", choices=SETTINGS, default=list(SETTINGS))
+    parser.add_argument("--set", dest="extra", nargs="+", default=[])
+    arguments = parser.parse_args()
+    for name in arguments.only:
+        overrides = _last_wins([f"epochs={arguments.epochs}", *SETTINGS[name].split(), *arguments.extra])
+        base = load_experiment(None, overrides=overrides)
+        data = pooled(load_data(str(arguments.data), base))
+        started, scores, floors = time.perf_counter(), {}, {}
+        for seed in range(1, arguments.seeds + 1):
+            config = base.model_copy(update={"seed": seed})
+            for drive, train, held_out in folds(data):
+                iou, floors[drive] = held_out_iou(config, train, held_out)
+                scores.setdefault(drive, []).append(iou)
+        means = {drive: float(np.mean(values)) for drive, values in scores.items()}
+        row = "  ".join(f"{drive} {value:.3f} (floor {floors[drive]:.3f})" for drive, value in means.items())
+        seconds = time.perf_counter() - started
+        print(f"{name:40} mean {np.mean(list(means.values())):.4f}  {row}  {seconds:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
