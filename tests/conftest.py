@@ -56,6 +56,31 @@ def tiny_dataset(tmp_path: Path) -> Path:
     return write_tiny_dataset(tmp_path / "tiny")
 
 
+TINY_SETTINGS = (
+    *("model.input_shape=[16,16,3]", "model.filters=[2]", "model.bottleneck=3", "model.blocks_per_stage=1"),
+    *("epochs=2", "batch_size=4", "learning_rate=0.02", "seed=3", "augmentation.enabled=false"),
+    *("training.optimizer=adam", "training.schedule=constant"),
+)
+
+
+@pytest.fixture(scope="session")
+def tiny_settings() -> tuple[str, ...]:
+    """`KEY=VALUE` texts of an experiment that trains in seconds, nearly all of them TensorFlow's tracing."""
+    return TINY_SETTINGS
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of `TINY_SETTINGS`, trained by the command line once per session; for reading only."""
+    from nano_u.cli.main import main
+
+    root = tmp_path_factory.mktemp("tiny_run")
+    data = write_tiny_dataset(root / "data")
+    arguments = ("--data", str(data), "--run-dir", str(root / "run"), "--set", *TINY_SETTINGS)
+    assert main(["train", "--quiet", *arguments]) == 0
+    return root / "run"
+
+
 @pytest.fixture
 def make_tiny_dataset() -> Callable[..., Path]:
     """`write_tiny_dataset` for tests that need another size or count."""

@@ -77,7 +77,7 @@ def test_skips_concatenate_the_encoder() -> None:
 
 
 def test_size_that_does_not_divide_names_sizes_that_fit() -> None:
-    with pytest.raises(ModelError, match="input height 50 is not divisible by 4 .* use 48 or 52"):
+    with pytest.raises(ModelError, match=r"input height 50 is not divisible by 4 .* use 48 or 52"):
         create_nano_u((50, 64, 3))
 
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from nano_u.training.batch_norm import momentum_for, settle_batch_norm
+from nano_u.training.batch_norm import batch_norms, momentum_for, set_momentum, settle_batch_norm
 
 RNG = np.random.default_rng(0)
 
@@ -63,3 +63,28 @@ def test_model_without_batch_norm_needs_nothing() -> None:
     model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(1, 1)])
 
     assert settle_batch_norm(model, bright_data()) is None
+
+
+def test_a_reestimate_that_is_worse_is_not_kept() -> None:
+    """Running statistics that predict every mask exactly, which those of the batches cannot."""
+    images = RNG.normal(50, 1, (4, 8, 8, 1)).astype(np.float32)
+    data = [(images, (images > 49).astype(int))]
+    model = threshold_model()
+    model.layers[0].set_weights([np.ones(1), np.zeros(1), np.array([49.0]), np.ones(1)])
+    before = model.get_weights()
+
+    check = settle_batch_norm(model, data)
+
+    assert check is not None
+    assert (check.inference_iou, check.reestimated) == (1.0, False)
+    assert check.reestimated_iou == pytest.approx(check.training_iou)
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_the_momentum_of_every_layer_can_be_set_after_building() -> None:
+    model = threshold_model()
+
+    set_momentum(model, 0.75)
+
+    assert [layer.momentum for layer in batch_norms(model)] == [0.75]

@@ -124,3 +124,19 @@ def test_an_endless_dataset_and_an_unknown_key_are_refused() -> None:
         train_single_model(tiny_model(), SHORT, endless)
     with pytest.raises(ConfigError, match="unknown key 'epoch_count'"):
         train_single_model(tiny_model(), {"epoch_count": 3}, (IMAGES, MASKS))
+
+
+@pytest.mark.parametrize("images", [1, 3])
+def test_fewer_images_than_the_batch_make_one_smaller_batch(images: int) -> None:
+    history = train_single_model(tiny_model(), {**SHORT, "batch_size": 16}, (IMAGES[:images], MASKS[:images]))
+
+    assert history.params["steps"] == 1
+    assert np.isfinite(history.history["loss"]).all()
+
+
+def test_debug_mode_runs_eagerly() -> None:
+    model = tiny_model()
+
+    train_single_model(model, {**SHORT, "epochs": 1, "debug_mode": True}, (IMAGES[:4], MASKS[:4]))
+
+    assert model.run_eagerly

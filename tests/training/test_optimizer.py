@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import keras
+import numpy as np
 import pytest
 
 from nano_u.config import TrainingConfig
@@ -25,7 +26,9 @@ def test_cosine_warms_up_peaks_and_ends_at_its_final_share() -> None:
 def test_cosine_without_warm_up_starts_at_the_top() -> None:
     config = TrainingConfig(schedule="cosine", warmup_epochs=0.0)
 
-    assert rate_at(make_optimizer(config, learning_rate=0.1, total_steps=10, steps_per_epoch=5), 0) == pytest.approx(0.1)
+    assert rate_at(make_optimizer(config, learning_rate=0.1, total_steps=10, steps_per_epoch=5), 0) == pytest.approx(
+        0.1
+    )
 
 
 @pytest.mark.parametrize("schedule", ["constant", "plateau"])
@@ -46,5 +49,16 @@ def test_adam_has_no_weight_decay() -> None:
     config = TrainingConfig(optimizer="adam")
     optimizer = make_optimizer(config, learning_rate=0.1, total_steps=9, steps_per_epoch=3)
 
-    assert type(optimizer) is keras.optimizers.Adam
     assert optimizer.weight_decay is None
+
+
+def test_decay_moves_kernels_but_neither_scales_nor_offsets() -> None:
+    optimizer = make_optimizer(
+        TrainingConfig(weight_decay=0.5, schedule="constant"), learning_rate=0.1, total_steps=9, steps_per_epoch=3
+    )
+    variables = [keras.Variable(np.ones(2), name=name) for name in ("kernel", "gamma", "beta", "bias")]
+    optimizer.build(variables)
+
+    optimizer.apply([np.zeros(2, np.float32)] * 4, variables)
+
+    assert [float(variable[0]) for variable in variables] == pytest.approx([0.95, 1.0, 1.0, 1.0])

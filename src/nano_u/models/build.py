@@ -16,7 +16,7 @@ DEFAULT_BATCH_NORM_MOMENTUM = 0.9
 
 
 def build_model(architecture: Architecture, *, batch_norm_momentum: float = DEFAULT_BATCH_NORM_MOMENTUM) -> keras.Model:
-    """A functional Keras model with one layer per node, named as the node; weights are drawn from Keras' global seed."""
+    """A functional Keras model with one layer per node, named as it is; weights are drawn from Keras' global seed."""
     tensors: dict[str, Any] = {}
     for node in architecture.nodes:
         if node.op == "input":

@@ -16,8 +16,7 @@ def architecture_of(model: keras.Model) -> Architecture:
 
     Raises ModelError for a subclassed model, which holds code rather than a description.
     """
-    try:
-        config = json.loads(model.to_json())
-    except (NotImplementedError, TypeError) as error:
-        raise ModelError(f"{model.name}: only functional and sequential models can be described") from error
+    config = json.loads(model.to_json())
+    if "layers" not in config["config"]:
+        raise ModelError(f"{model.name}: only functional and sequential models can be described")
     return architecture_from_config(config, model.name)

@@ -78,7 +78,7 @@ def _repeat(inputs: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
     """
     _, height, width, _ = inputs.shape
 
-    @tf.custom_gradient
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
     def repeat(x: tf.Tensor) -> tuple[tf.Tensor, Any]:
         outputs = tf.image.resize(x, (height * size[0], width * size[1]), method="nearest")
 

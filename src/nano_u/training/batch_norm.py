@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -19,10 +19,15 @@ CHECK_BATCHES = 8
 
 @dataclass(frozen=True)
 class BatchNormCheck:
-    """IoU of the same images with the batch's own statistics and with the running ones; what was done about it."""
+    """IoU of the same images with the batch's own statistics and with the running ones; what was done about it.
+
+    `reestimated_iou` is that of re-estimated statistics, None where nothing called for them; they are kept, and
+    `reestimated` is true, only where they are better.
+    """
 
     training_iou: float
     inference_iou: float
+    reestimated_iou: float | None
     reestimated: bool
 
 
@@ -35,23 +40,37 @@ def momentum_for(steps_per_epoch: int) -> float:
 
 
 def settle_batch_norm(model: keras.Model, batches: Iterable[tuple[Any, Any]]) -> BatchNormCheck | None:
-    """Compare both modes on the first batches; where they disagree, average the statistics over all of them.
+    """Compare both modes on the first batches; where they disagree, try the statistics averaged over all batches.
 
     `batches` yields (images, masks) and is read more than once. None for a model without BatchNorm.
     """
-    layers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+    layers = batch_norms(model)
     if not layers:
         return None
     before = model.get_weights()
     training, inference = _iou(model, batches, training=True), _iou(model, batches, training=False)
     model.set_weights(before)  # the training-mode pass moved the statistics
     if not _lags(training, inference):
-        return BatchNormCheck(training, inference, reestimated=False)
+        return BatchNormCheck(training, inference, None, reestimated=False)
     reestimate_statistics(model, batches, layers)
-    return BatchNormCheck(training, inference, reestimated=True)
+    reestimated = _iou(model, batches, training=False)
+    if reestimated <= inference:
+        model.set_weights(before)
+    return BatchNormCheck(training, inference, reestimated, reestimated=reestimated > inference)
 
 
-def reestimate_statistics(model: keras.Model, batches: Iterable[tuple[Any, Any]], layers: list[Any]) -> None:
+def batch_norms(model: keras.Model) -> list[keras.layers.BatchNormalization]:
+    """The model's BatchNorm layers, nested ones included."""
+    return [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+
+
+def set_momentum(model: keras.Model, momentum: float) -> None:
+    """Give every BatchNorm layer this momentum; before the first training step."""
+    for layer in batch_norms(model):
+        layer.momentum = momentum
+
+
+def reestimate_statistics(model: keras.Model, batches: Iterable[tuple[Any, Any]], layers: Sequence[Any]) -> None:
     """Set the running statistics to the plain average of the batches' own."""
     momenta = [layer.momentum for layer in layers]
     try:

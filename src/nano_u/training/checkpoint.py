@@ -13,7 +13,7 @@ from nano_u.runs import atomic_path
 
 
 class BestModel(keras.callbacks.Callback):
-    """Saves the model to `path` whenever `monitor` improves; a NaN value never counts as an improvement.
+    """Saves the model to `path` whenever `monitor` improves; an epoch with a NaN or infinite loss never counts.
 
     Without that metric in the logs (no validation data) every epoch is saved, so that the file holds the last one.
     """
@@ -33,7 +33,7 @@ class BestModel(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Save if this epoch is the best so far."""
         logs = logs or {}
-        if not math.isfinite(float(logs.get("loss", 0.0))):
+        if not all(math.isfinite(float(logs.get(loss, 0.0))) for loss in ("loss", "val_loss")):
             return
         value = logs.get(self.monitor)
         if value is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import keras
 import tensorflow as tf
@@ -14,13 +14,14 @@ from nano_u.data.image_set import ImageSet
 from nano_u.data.pipeline import Arrays, batch_indices, evaluation_batches, steps_per_epoch, training_batches
 from nano_u.errors import DataError
 from nano_u.losses import make_loss, make_metric
+from nano_u.training.averaging import AveragedWeights
 from nano_u.training.non_finite import StopOnNonFiniteLoss
 from nano_u.training.optimizer import make_optimizer
 
 if TYPE_CHECKING:
     from keras.callbacks import Callback, History
 
-TrainingData = ImageSet | Arrays | tf.data.Dataset
+TrainingData: TypeAlias = ImageSet | Arrays | tf.data.Dataset
 
 
 def train_single_model(
@@ -40,7 +41,7 @@ def train_single_model(
         train_data: `(images, masks)` arrays, an `ImageSet`, or a batched `tf.data.Dataset` of such pairs; masks hold
             labels 0, 1 or 255 (ignored). Arrays are shuffled and augmented as `config` says; a Dataset is used as is.
         val_data: likewise, evaluated after every epoch; never augmented.
-        callbacks: added after our own.
+        callbacks: added after our own, so that at an epoch's end they see averaged weights where those are asked for.
         verbose: Keras' progress bar.
 
     Raises:
@@ -54,12 +55,12 @@ def train_single_model(
     own: list[Callback] = [StopOnNonFiniteLoss(source.names_of)]
     if experiment.training.schedule == "plateau":
         own.append(keras.callbacks.ReduceLROnPlateau(monitor="val_loss" if val_data is not None else "loss"))
-    if experiment.training.ema_momentum is not None:
-        own.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
     if experiment.training.early_stopping_patience is not None:
         monitor = "val_iou" if val_data is not None else "iou"
         patience = experiment.training.early_stopping_patience
         own.append(keras.callbacks.EarlyStopping(monitor=monitor, mode="max", patience=patience))
+    if experiment.training.ema_momentum is not None:
+        own.append(AveragedWeights())
     return model.fit(
         source.batches,
         epochs=experiment.epochs,
@@ -84,6 +85,7 @@ def compile_for_training(model: keras.Model, config: ExperimentConfig, steps: in
         metrics=[make_metric("iou")],
         # On a CPU, XLA makes these networks' training step about ten times slower.
         jit_compile=False,
+        run_eagerly=config.debug_mode,
     )
 
 
@@ -112,9 +114,7 @@ def _source(data: TrainingData, config: ExperimentConfig) -> _Source:
             raise DataError("train_data: the Dataset must be finite, not empty, and know its number of batches")
         return _Source(data.repeat(), steps)
     images = data[0] if isinstance(data, tuple) else data.images
-    batches = training_batches(
-        data, batch_size=config.batch_size, seed=config.seed, augmentation=config.augmentation
-    )
+    batches = training_batches(data, batch_size=config.batch_size, seed=config.seed, augmentation=config.augmentation)
     steps = steps_per_epoch(len(images), config.batch_size)
     names = () if isinstance(data, tuple) else data.names
     return _Source(batches, steps, names, config.batch_size, config.seed)

@@ -1,4 +1,4 @@
-"""Stops training at the first NaN or infinite loss and names the images of that batch."""
+"""Stops training at the first NaN or infinite loss or weight and names the images of that batch."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from nano_u.errors import NonFiniteLossError
 
@@ -18,6 +19,7 @@ class StopOnNonFiniteLoss(keras.callbacks.Callback):
         super().__init__()
         self.names_of = names_of
         self.epoch = 0
+        self.batch = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Remember the epoch."""
@@ -25,11 +27,19 @@ class StopOnNonFiniteLoss(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Check the running loss, which a single non-finite batch makes non-finite."""
-        if logs is None or math.isfinite(float(logs["loss"])):
-            return
-        names = self.names_of(self.epoch, batch) if self.names_of else ()
+        self.batch = batch
+        if logs is not None and not math.isfinite(float(logs["loss"])):
+            raise self._failure(f"loss is {float(logs['loss'])} at")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Check the weights, which the epoch's last step may have broken after its loss was computed."""
+        if not all(np.isfinite(weight).all() for weight in self.model.get_weights()):
+            raise self._failure("weights are NaN or infinite after")
+
+    def _failure(self, what: str) -> NonFiniteLossError:
+        names = self.names_of(self.epoch, self.batch) if self.names_of else ()
         files = f" (images: {', '.join(names)})" if names else ""
-        raise NonFiniteLossError(
-            f"loss is {float(logs['loss'])} at epoch {self.epoch}, batch {batch}{files}; check these images, "
+        return NonFiniteLossError(
+            f"{what} epoch {self.epoch}, batch {self.batch}{files}; check these images, "
             "lower the learning rate or set training.gradient_clip"
         )

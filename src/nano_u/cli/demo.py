@@ -1,0 +1,80 @@
+"""`nano-u demo`: the whole main job on built-in synthetic terrain, no data needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nano_u.cli import console
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from nano_u.workflows.demo import Demo
+
+
+def demo_command(
+    epochs: Annotated[int | None, typer.Option(min=1, help="Fewer are quicker and worse.", show_default=False)] = None,
+    seed: Annotated[int, typer.Option(help="Of terrain, weights and order.")] = 0,
+    run_dir: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where files go; a new folder under runs/ otherwise.")
+    ] = None,
+) -> None:
+    """Train on synthetic terrain, evaluate, export to int8, and say where to look."""
+    from nano_u.cli.progress import step_bars
+    from nano_u.cli.train import show_cost
+    from nano_u.training.progress import TrainingProgress
+    from nano_u.workflows.demo import EPOCHS, demo_config, run_demo
+    from nano_u.workflows.training import TrainingObserver
+
+    config = demo_config(epochs or EPOCHS, seed)
+    line = TrainingProgress(console.progress(), batch_size=config.batch_size)
+    with step_bars() as step:
+        observer = TrainingObserver(architecture=show_cost, callbacks=(line,))
+        try:
+            demo = run_demo(config, run_path=run_dir, observer=observer, stage=_announce, progress=step)
+        finally:
+            line.close()
+    console.results().print(_summary(demo))
+    _say_where(demo)
+
+
+def _announce(stage: str) -> None:
+    if not console.is_quiet():
+        console.progress().rule(stage, align="left", style="dim")
+
+
+def _summary(demo: Demo) -> Table:
+    """The demo's one table: accuracy beside its floor, then what the int8 model takes."""
+    from rich.table import Table
+
+    pooled, record = demo.evaluated.evaluation.pooled, demo.exported.record
+    int8 = demo.exported.int8_evaluation.pooled
+    table = Table("", "float", "int8", "no-learning floor", title="nano_u on synthetic terrain, test scenes", box=None)
+    floor = pooled.floor
+    for label, name in (("IoU", "iou"), ("F1", "f1"), ("precision", "precision"), ("recall", "recall")):
+        values = [None if part is None else getattr(part, name) for part in (pooled.metrics, int8.metrics, floor)]
+        table.add_row(label, *("-" if value is None else f"{value:.3f}" for value in values))
+    summary, verified = record.summary, record.verification
+    arena = None if verified is None else verified.arena_bytes
+    table.add_row("weights", "", f"{summary.weight_bytes:,} bytes", "")
+    table.add_row("RAM, peak of activations", "", f"{summary.peak_activation_bytes:,} bytes", "")
+    table.add_row("RAM, TensorFlow Lite Micro arena", "", "not recorded" if arena is None else f"{arena:,} bytes", "")
+    return table
+
+
+def _say_where(demo: Demo) -> None:
+    run, verified = demo.trained.run, demo.exported.record.verification
+    if verified is not None and verified.equal_to_micro:
+        console.note(f"\nint8 output equals TensorFlow Lite Micro bit for bit on {verified.images} images")
+    console.note(f"\ndone in {demo.seconds:.0f} s; look at:")
+    for what, path in (
+        ("worst, median and best images", demo.evaluated.folder / "gallery.png"),
+        ("precision and recall", demo.evaluated.folder / "precision_recall.png"),
+        ("accuracy table", demo.evaluated.folder / "table.txt"),
+        ("int8 model", demo.exported.tflite),
+        ("learning curves as numbers", run.history_path),
+    ):
+        console.note(f"  {what}: {path}")

@@ -1,0 +1,76 @@
+"""`nano-u export MODEL`: int8 files whose sizes and accuracy are proven."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nano_u.cli import console
+
+if TYPE_CHECKING:
+    from nano_u.workflows.export import Export
+
+
+def export_command(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Run directory or .keras file.", show_default=False)],
+    data: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Folder of images and masks; the run's own by default.")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Split to compare accuracy on; test where there is one, else val.")
+    ] = None,
+    threshold: Annotated[float, typer.Option(help="Probability from which a pixel is foreground.")] = 0.5,
+    output_dir: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where files go; RUN/export by default.")
+    ] = None,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="End with LOGISTIC: int8 probabilities instead of logits.")
+    ] = False,
+    max_iou_drop: Annotated[
+        float | None, typer.Option(metavar="X", help="Fail when int8 loses more IoU than this.")
+    ] = None,
+    calibration_images: Annotated[
+        int | None, typer.Option(metavar="N", help="Real training images that set the ranges. [default: 200]")
+    ] = None,
+    keras: Annotated[
+        bool, typer.Option("--keras", help="Also write stock.keras, which loads without nano_u installed.")
+    ] = False,
+) -> None:
+    """Write model.tflite (int8 in and out), check its operators, compare with TensorFlow Lite Micro and with float."""
+    from nano_u.cli.progress import step_bars
+    from nano_u.workflows.export import export_model
+
+    with step_bars() as step:
+        export = export_model(
+            model,
+            data=data,
+            split=split,
+            threshold=threshold,
+            output_dir=output_dir,
+            probabilities=probabilities or None,
+            max_iou_drop=max_iou_drop,
+            calibration_images=calibration_images,
+            keras=keras,
+            progress=step,
+        )
+    show_export(export)
+
+
+def show_export(export: Export) -> None:
+    """Accuracy, sizes and files."""
+    from nano_u.reporting import accuracy_drop_table, export_table
+
+    out = console.results()
+    out.print(accuracy_drop_table(export.float_evaluation, export.int8_evaluation))
+    out.print()
+    out.print(export_table(export.sizes))
+    verified = export.record.verification
+    if verified is not None and verified.equal_to_micro:
+        console.note(f"\nequal to TensorFlow Lite Micro, bit for bit, on {verified.images} images")
+    elif verified is not None:
+        console.note(f"\nnot compared with TensorFlow Lite Micro: {verified.reason}")
+    console.note(f"model: {export.tflite}\nrecord: {export.folder / 'export.json'}")
+    if export.stock_keras is not None:
+        console.note(f"stock Keras: {export.stock_keras}")

@@ -1,0 +1,113 @@
+"""How good a saved model is, beside what needs no learning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from nano_u.data import ImageSet
+from nano_u.evaluation import (
+    Evaluation,
+    choose_gallery,
+    evaluate,
+    precision_recall_curve,
+    threshold_sweep,
+    to_logits,
+)
+from nano_u.reporting import (
+    draw_gallery,
+    draw_precision_recall,
+    draw_threshold_sweep,
+    evaluation_table,
+    save_figure,
+    write_precision_recall_csv,
+    write_sweep_csv,
+)
+from nano_u.runs import write_json, write_text_atomic
+from nano_u.workflows.prediction import load_predictor
+from nano_u.workflows.source import ModelSource, find_model, floor_of, split_of
+
+Progress = Callable[[int, int], None]
+DEFAULT_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True)
+class EvaluationRun:
+    """An evaluation and where its files lie."""
+
+    evaluation: Evaluation
+    kind: str
+    split: str
+    folder: Path
+
+
+def evaluate_model(
+    model: Path,
+    *,
+    data: str | None = None,
+    split: str = "test",
+    threshold: float = DEFAULT_THRESHOLD,
+    output_dir: Path | None = None,
+    loading: Progress | None = None,
+    predicting: Progress | None = None,
+) -> EvaluationRun:
+    """Evaluate a run, `.keras`, `.h5` or `.tflite` on one split and write table, sweep, curve and gallery.
+
+    int8 models are computed as the device computes them. `threshold` is a probability in [0, 1]. Files go to
+    `output_dir`, else to `evaluation/` in the run, or here where there is none: `<split>` for a run's best model,
+    `<split>-int8` for a `.tflite`, `<split>-<file>` for another file. The floor is that of the data's own training
+    split; without one there is none. Raises ModelError, DataError or ConfigError, in one line each.
+    """
+    source = find_model(model)
+    predictor = load_predictor(source.path)
+    splits = source.load_data(data, predictor.input_shape, loading)
+    chosen = split_of(splits, split)
+    floor = floor_of(splits)
+    logits = predictor.of(chosen, predicting)
+    evaluation = evaluate(logits, chosen, floor_probabilities=floor, threshold=threshold)
+
+    folder = output_dir or _folder(source, predictor.kind, split)
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_figures(folder, evaluation, logits, chosen, floor)
+    record = {"model": source.path.name, "kind": predictor.kind, "split": split, **evaluation.to_dict()}
+    write_json(folder / "metrics.json", record)
+    write_text_atomic(folder / "table.txt", evaluation_table(evaluation).to_text())
+    return EvaluationRun(evaluation, predictor.kind, split, folder)
+
+
+def _folder(source: ModelSource, kind: str, split: str) -> Path:
+    """A folder per model of a run, so that the int8 table, say, does not replace the float one."""
+    if source.run is None:
+        return Path("evaluation") / (split if kind == "float32" else f"{split}-{kind}")
+    if kind != "float32":
+        return source.run.evaluation_dir(f"{split}-{kind}")
+    is_best = source.path.resolve() == source.run.best_model_path.resolve()
+    return source.run.evaluation_dir(split if is_best else f"{split}-{source.path.name}")
+
+
+def _write_figures(
+    folder: Path,
+    evaluation: Evaluation,
+    logits: npt.NDArray[np.float32],
+    chosen: ImageSet,
+    floor: npt.NDArray[np.float64] | None,
+) -> None:
+    sweep, curve = threshold_sweep(logits, chosen.masks), precision_recall_curve(logits, chosen.masks)
+    write_sweep_csv(folder / "threshold_sweep.csv", sweep)
+    write_precision_recall_csv(folder / "precision_recall.csv", curve)
+    pooled, threshold = evaluation.pooled, evaluation.threshold
+    floor_curve = None
+    if floor is not None:
+        floor_logits = np.broadcast_to(to_logits(floor)[None, ..., None], logits.shape)
+        floor_curve = precision_recall_curve(floor_logits, chosen.masks)
+    save_figure(
+        draw_precision_recall(curve, floor=floor_curve, operating=pooled.metrics, threshold=threshold),
+        folder / "precision_recall.png",
+    )
+    floor_iou = pooled.floor.iou if pooled.floor else None
+    save_figure(draw_threshold_sweep(sweep, threshold=threshold, floor_iou=floor_iou), folder / "threshold_sweep.png")
+    save_figure(draw_gallery(choose_gallery(logits, chosen, threshold=threshold)), folder / "gallery.png")

@@ -1,0 +1,173 @@
+"""Several experiments one after the other, each over several seeds; a failing one is reported, the others go on."""
+
+from __future__ import annotations
+
+import csv
+import io
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from nano_u.config import ExperimentConfig, load_experiment
+from nano_u.errors import NanoUError, RunError
+from nano_u.runs import RunDirectory, open_run, read_json, write_text_atomic
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One experiment with one seed: where its run is and how it came out."""
+
+    experiment: str
+    seed: int
+    run: Path
+    status: str
+    """queued, running, done or failed."""
+    val_iou: float | None = None
+    best_epoch: int | None = None
+    error: str | None = None
+    note: str = ""
+    """How far it is, or why it did not run."""
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """One experiment over its seeds: mean validation IoU, its spread (sample standard deviation) and failures."""
+
+    experiment: str
+    mean_iou: float | None
+    spread: float | None
+    done: int
+    failed: int
+
+
+Planned = tuple[Trial, ExperimentConfig]
+Train = Callable[[ExperimentConfig, Path, Callable[[str], None]], Any]
+"""Trains a configuration into a run directory, telling now and then how far it is."""
+Changed = Callable[[Sequence[Trial]], None]
+
+
+def plan_trials(
+    file: Path,
+    names: Sequence[str],
+    *,
+    seeds: int,
+    root: Path,
+    overrides: Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
+) -> list[Planned]:
+    """Every experiment with seeds s, s+1, ... from its own; configuration errors surface here, before any training.
+
+    `settings` are typed values by dotted key that hold for all of them, None meaning not given.
+    """
+    planned = []
+    for name in dict.fromkeys(names):
+        config = load_experiment(file, name, overrides, settings=settings)
+        for seed in range(config.seed, config.seed + seeds):
+            trial = Trial(name, seed, root / f"{name.replace('/', '-')}-seed{seed}", "queued")
+            planned.append((trial, config.model_copy(update={"seed": seed})))
+    return planned
+
+
+def run_experiments(planned: Sequence[Planned], train: Train, *, changed: Changed = lambda trials: None) -> list[Trial]:
+    """Run the trials in order, telling `changed` of every change of state.
+
+    A trial that raises one of our errors or an OSError is marked failed with its line; anything else ends the whole.
+    One that an earlier call finished with the same configuration is not trained again.
+    """
+    trials = [trial for trial, _ in planned]
+    for index, (trial, config) in enumerate(planned):
+
+        def show(state: Trial, index: int = index) -> None:
+            trials[index] = state
+            changed(trials)
+
+        show(replace(trial, status="running"))
+        try:
+            show(_run_trial(trial, config, train, show))
+        except (NanoUError, OSError) as error:
+            show(replace(trial, status="failed", error=str(error)))
+    return trials
+
+
+def _run_trial(trial: Trial, config: ExperimentConfig, train: Train, show: Callable[[Trial], None]) -> Trial:
+    run = RunDirectory(trial.run)
+    if run.is_finished and load_experiment(open_run(run.path).config_path) == config:
+        return replace(read_trial(trial), note="finished earlier")
+    train(config, trial.run, lambda note: show(replace(trial, status="running", note=note)))
+    return read_trial(trial)
+
+
+def read_trial(trial: Trial) -> Trial:
+    """The trial with its result as written in its run directory; RunError where training has not finished."""
+    run = open_run(trial.run)
+    metrics = read_json(run.require(run.metrics_path))
+    try:
+        best_epoch, validation = metrics["best_epoch"], metrics["validation"]
+        iou = None if validation is None else validation["pooled"]["metrics"]["iou"]
+        val_iou = None if iou is None else float(iou)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{run.metrics_path}: does not hold the metrics of a training") from error
+    return replace(trial, status="done", val_iou=val_iou, best_epoch=best_epoch, error=None)
+
+
+def rank(trials: Sequence[Trial]) -> list[Ranking]:
+    """Experiments by mean validation IoU, best first; those without one come last."""
+    names = list(dict.fromkeys(trial.experiment for trial in trials))
+    rankings = []
+    for name in names:
+        own = [trial for trial in trials if trial.experiment == name]
+        scores = [trial.val_iou for trial in own if trial.val_iou is not None]
+        rankings.append(
+            Ranking(
+                name,
+                statistics.fmean(scores) if scores else None,
+                statistics.stdev(scores) if len(scores) > 1 else None,
+                sum(trial.status == "done" for trial in own),
+                sum(trial.status == "failed" for trial in own),
+            )
+        )
+    return sorted(rankings, key=lambda row: -1.0 if row.mean_iou is None else row.mean_iou, reverse=True)
+
+
+def trials_of(runs: Sequence[Path]) -> list[Trial]:
+    """Finished runs as trials, for comparison; a folder that holds runs stands for all of them.
+
+    Runs of one folder whose names differ only in `-seedN` are one experiment. In a folder of runs one that has not
+    finished counts as failed; named by itself it is an error.
+    """
+    found: dict[Path, bool] = {}
+    for path in runs:
+        children = sorted(child for child in path.iterdir() if _is_run(child)) if path.is_dir() else []
+        if _is_run(path) or not children:
+            found[open_run(path).path] = True
+        else:
+            found |= {child: found.get(child, False) for child in children}
+    folders = {path.parent for path in found}
+    return [_trial_of(path, is_named, with_folder=len(folders) > 1) for path, is_named in found.items()]
+
+
+def _is_run(path: Path) -> bool:
+    return RunDirectory(path).config_path.is_file()
+
+
+def _trial_of(path: Path, is_named: bool, *, with_folder: bool) -> Trial:
+    run = open_run(path)
+    seed = load_experiment(run.config_path).seed
+    place = path if with_folder else Path(path.name)
+    trial = Trial(str(place).removesuffix(f"-seed{seed}"), seed, path, "failed", error="training has not finished")
+    return read_trial(trial) if is_named or run.is_finished else trial
+
+
+def write_summary(trials: Sequence[Trial], path: Path) -> None:
+    """One CSV row per trial."""
+    text = io.StringIO()
+    columns = ("experiment", "seed", "status", "val_iou", "best_epoch", "run", "error")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for trial in trials:
+        cells = [getattr(trial, column) for column in columns]
+        writer.writerow(["" if cell is None else cell for cell in cells])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text_atomic(path, text.getvalue())

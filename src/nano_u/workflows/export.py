@@ -1,0 +1,203 @@
+"""From a trained model to int8 files whose sizes and accuracy are proven."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from nano_u.data import ImageSet
+from nano_u.deploy import (
+    ExportRecord,
+    Verification,
+    build_export_record,
+    convert_int8,
+    to_stock_keras,
+    verify_int8,
+)
+from nano_u.errors import BudgetError, ConfigError, DeployError
+from nano_u.evaluation import Evaluation, evaluate
+from nano_u.models import load_model, save_model
+from nano_u.reporting import ExportSizes, accuracy_drop_table, export_table, int8_drop
+from nano_u.runs import atomic_path, write_json, write_text_atomic
+from nano_u.workflows.prediction import Predictor, float_predictor_of, int8_predictor_of
+from nano_u.workflows.source import find_model, floor_of, split_of
+
+if TYPE_CHECKING:
+    import keras
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how many are done and how many there are."""
+
+VERIFIED_IMAGES = 20
+
+
+@dataclass(frozen=True)
+class Export:
+    """What an export wrote, and the float and int8 accuracy on the same images."""
+
+    folder: Path
+    tflite: Path
+    record: ExportRecord
+    float_evaluation: Evaluation
+    int8_evaluation: Evaluation
+    split: str
+    stock_keras: Path | None
+
+    @property
+    def iou_drop(self) -> float | None:
+        """IoU lost by int8, negative where it gained."""
+        return int8_drop(self.float_evaluation.pooled, self.int8_evaluation.pooled)
+
+    @property
+    def sizes(self) -> ExportSizes:
+        """Sizes for the table."""
+        summary, verified = self.record.summary, self.record.verification
+        return ExportSizes(
+            file_bytes=summary.file_bytes,
+            weight_bytes=summary.weight_bytes,
+            peak_activation_bytes=summary.peak_activation_bytes,
+            arena_bytes=None if verified is None else verified.arena_bytes,
+            operators=summary.operators,
+        )
+
+
+def export_model(
+    model: Path,
+    *,
+    data: str | None = None,
+    split: str | None = None,
+    threshold: float = 0.5,
+    output_dir: Path | None = None,
+    probabilities: bool | None = None,
+    max_iou_drop: float | None = None,
+    keras: bool = False,
+    calibration_images: int | None = None,
+    progress: Progress | None = None,
+) -> Export:
+    """Convert to full-integer int8 with real calibration images, verify, and compare accuracy on the same images.
+
+    Calibration images are spread evenly over the training split. Accuracy is measured on `split`: test where there is
+    one, else val. Writes `model.tflite`, `export.json`, `accuracy.txt` and, with `keras`, `stock.keras` made of stock
+    Keras layers only.
+
+    Raises:
+        BudgetError: int8 loses more than `max_iou_drop` IoU; the files are written all the same.
+        DeployError: no calibration images, an operator that TensorFlow Lite Micro lacks, or outputs that differ from
+            TensorFlow Lite Micro's.
+    """
+    if max_iou_drop is not None and not 0.0 <= max_iou_drop <= 1.0:
+        raise ConfigError(f"max_iou_drop must lie in [0, 1], got {max_iou_drop}")
+    source = find_model(model)
+    if source.path.suffix == ".tflite":
+        raise DeployError(f"{source.path}: already int8; export takes a run directory or a .keras file")
+    network = load_model(source.path)
+    predictor = float_predictor_of(network)
+    splits = source.load_data(data, predictor.input_shape, _step(progress, "reading images"))
+    options = source.config.export
+    wanted = options.calibration_images if calibration_images is None else calibration_images
+    calibration = calibration_set(split_of(splits, "train"), wanted)
+    tflite = convert_int8(
+        network,
+        calibration.images.astype(np.float32) / 255.0,
+        probabilities=options.probabilities if probabilities is None else probabilities,
+        progress=_step(progress, "calibrating"),
+    )
+    evaluated = split or ("test" if len(splits.get("test", ())) else "val")
+    images = split_of(splits, evaluated)
+    before, after = _accuracies(predictor, tflite, images, floor_of(splits), threshold, progress)
+    record = build_export_record(
+        tflite,
+        model=network.name,
+        threshold=threshold,
+        calibration_images=len(calibration),
+        verification=_verified(tflite, images, progress),
+    )
+    folder = output_dir or (source.run.export_dir if source.run else Path("export"))
+    export = _write(folder, tflite, record, before, after, evaluated, to_stock_keras(network) if keras else None)
+    limit = options.max_iou_drop if max_iou_drop is None else max_iou_drop
+    if limit is not None:
+        _check_gate(export, limit)
+    return export
+
+
+def calibration_set(train_data: ImageSet, count: int) -> ImageSet:
+    """`count` real training images, spread evenly over the split; all of them where it has fewer."""
+    if count < 1:
+        raise DeployError(f"int8 conversion needs at least one real calibration image, got {count}")
+    return _spread(train_data, count)
+
+
+def _spread(data: ImageSet, count: int) -> ImageSet:
+    return data.select(np.linspace(0, len(data) - 1, min(count, len(data))).astype(int))
+
+
+def _accuracies(
+    predictor: Predictor,
+    tflite: bytes,
+    images: ImageSet,
+    floor: npt.NDArray[np.float64] | None,
+    threshold: float,
+    progress: Progress | None,
+) -> tuple[Evaluation, Evaluation]:
+    int8 = int8_predictor_of(tflite)
+    int8_logits = int8.of(images, _step(progress, "evaluating int8"))
+    before = evaluate(predictor.of(images), images, floor_probabilities=floor, threshold=threshold)
+    after = evaluate(int8_logits, images, floor_probabilities=floor, threshold=threshold)
+    return before, after
+
+
+def _verified(tflite: bytes, images: ImageSet, progress: Progress | None) -> Verification:
+    """Comparison with TensorFlow Lite Micro on some of the images; DeployError where a single value differs."""
+    some = _spread(images, VERIFIED_IMAGES).images.astype(np.float32) / 255.0
+    verification = verify_int8(tflite, some, progress=_step(progress, "comparing with TensorFlow Lite Micro"))
+    if verification.equal_to_micro is False:
+        raise DeployError(
+            f"{verification.differing_values} output values differ between the reference kernels and TensorFlow Lite "
+            "Micro; the model is not safe to deploy, please report it with the model"
+        )
+    return verification
+
+
+def _write(
+    folder: Path,
+    tflite: bytes,
+    record: ExportRecord,
+    before: Evaluation,
+    after: Evaluation,
+    split: str,
+    stock: keras.Model | None,
+) -> Export:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "model.tflite"
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(tflite)
+    stock_path = None if stock is None else folder / "stock.keras"
+    if stock_path is not None:
+        with atomic_path(stock_path) as temporary:
+            save_model(stock, temporary)
+    export = Export(folder, path, record, before, after, split, stock_path)
+    accuracy = {"split": split, "float": before.to_dict(), "int8": after.to_dict(), "iou_drop": export.iou_drop}
+    write_json(folder / "export.json", {**record.to_dict(), "accuracy": accuracy})
+    text = accuracy_drop_table(before, after).to_text() + "\n" + export_table(export.sizes).to_text()
+    write_text_atomic(folder / "accuracy.txt", text)
+    return export
+
+
+def _check_gate(export: Export, limit: float) -> None:
+    drop = export.iou_drop
+    if drop is None or drop > limit:
+        measured = "undefined" if drop is None else f"{drop:.4f}"
+        raise BudgetError(
+            f"{export.tflite}: int8 loses {measured} IoU on {export.split}, more than the allowed {limit:g}"
+        )
+
+
+def _step(progress: Progress | None, what: str) -> Callable[[int, int], None] | None:
+    if progress is None:
+        return None
+    return lambda done, total: progress(what, done, total)

@@ -1,0 +1,275 @@
+"""From a configuration to a trained model in its run directory."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nano_u.config import ExperimentConfig, config_to_yaml, load_experiment
+from nano_u.data import ImageSet, load_data
+from nano_u.data.pipeline import evaluation_batches, steps_per_epoch
+from nano_u.errors import ConfigError, NonFiniteLossError
+from nano_u.evaluation import Evaluation, MeanMaskFloor, evaluate
+from nano_u.graph import Architecture, write_architecture
+from nano_u.models import architecture_of, create_model_from_config, load_model, save_model
+from nano_u.models.saved import SUFFIXES, SaveFormat
+from nano_u.runs import RunDirectory, atomic_path, collect_provenance, create_run, write_json, write_text_atomic
+from nano_u.training import train_single_model
+from nano_u.training.batch_norm import BatchNormCheck, momentum_for, set_momentum, settle_batch_norm
+from nano_u.training.checkpoint import BestModel
+from nano_u.training.history import HistoryFile
+from nano_u.training.reproducibility import prepare_process
+from nano_u.workflows.prediction import float_predictor_of
+from nano_u.workflows.source import split_of
+
+if TYPE_CHECKING:
+    import keras
+    from keras.callbacks import Callback, History
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainingObserver:
+    """What a front end may hook into; every field is optional."""
+
+    loading: Callable[[int, int], None] | None = None
+    """Called with (done, all) while images are read."""
+    architecture: Callable[[Architecture], None] | None = None
+    """Called with the network before training starts."""
+    callbacks: Sequence[Callback] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """A finished training: its best model, Keras' history, where its files lie and how good it is."""
+
+    run: RunDirectory
+    model: keras.Model
+    history: History
+    best_epoch: int
+    validation: Evaluation | None
+    batch_norm: BatchNormCheck | None
+
+
+def run_training(
+    config: ExperimentConfig,
+    *,
+    run_path: Path | None = None,
+    save_format: SaveFormat = "keras",
+    observer: TrainingObserver | None = None,
+) -> TrainingRun:
+    """Train `config.model_name` on `config.data` and write the run directory.
+
+    The directory holds the configuration as resolved, provenance, `graph.json`, `history.csv`, `best.keras` (highest
+    validation IoU; last epoch without a validation split) and `metrics.json`.
+
+    Raises:
+        ConfigError: no data named, or something asked for that this version does not do.
+        DataError: images or masks that cannot be used.
+        ModelError: a size that does not divide.
+        NonFiniteLossError: NaN or infinite loss or weights; `best.keras` then holds the best epoch before it, or is
+            absent where there was none.
+        RunError: the run directory is taken.
+    """
+    observer = observer or TrainingObserver()
+    _refuse_unsupported(config)
+    source = _named_data(config)
+    prepare_process(seed=config.seed, threads=config.training.threads, deterministic=config.training.deterministic)
+    with _precision(config.training.mixed_precision):  # before reading images: what cannot be built is told at once
+        model = create_model_from_config(config.model, config.model_name)
+    data = load_data(source, config, progress=observer.loading)
+    steps = steps_per_epoch(len(split_of(data, "train")), config.batch_size)
+    set_momentum(model, config.training.batch_norm_momentum or momentum_for(steps))
+    architecture = architecture_of(model)
+    if observer.architecture is not None:
+        observer.architecture(architecture)
+    run = create_run(run_path, name=config.model_name)
+    with run.lock():
+        _write_inputs(run, config, data, architecture)
+        best = BestModel(run.best_model_path)
+        history = train_single_model(
+            model,
+            config,
+            data["train"],
+            data.get("val"),
+            callbacks=[best, HistoryFile(run.history_path), *observer.callbacks],
+        )
+        model = _best(run, config)
+        check = _settle(model, run, data["train"])
+        validation = _validate(model, data)
+        write_json(run.metrics_path, _metrics(best.best_epoch, history, check, validation))
+        _save_also(model, run, save_format)
+    return TrainingRun(run, model, history, best.best_epoch, validation, check)
+
+
+def train(
+    model_name: str = "nano_u",
+    epochs: int = 50,
+    batch_size: int = 16,
+    lr: float = 1e-3,
+    *,
+    data: str | os.PathLike[str],
+    seed: int = 0,
+    run_dir: str | os.PathLike[str] | None = None,
+    **settings: Any,
+) -> tuple[keras.Model, History]:
+    """Train from Python; returns the best model and Keras' history.
+
+    Args:
+        model_name: "nano_u" or "bu_net".
+        epochs: passes over the training images.
+        batch_size: images per step.
+        lr: peak learning rate. (The command's own default comes from `ExperimentConfig`.)
+        data: a dataset folder, or "synthetic".
+        seed: of weights, order and augmentation.
+        run_dir: where files go; a new folder under `runs/` by default.
+        settings: further keys of an experiment, for example `augmentation={"enabled": False}`.
+
+    Raises:
+        ConfigError, DataError, NonFiniteLossError: as `run_training`.
+    """
+    from nano_u.config import config_from_mapping
+
+    config = config_from_mapping(
+        {
+            "model_name": model_name,
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "learning_rate": lr,
+            "data": os.fspath(data),
+            "seed": seed,
+            **settings,
+        }
+    )
+    trained = run_training(config, run_path=None if run_dir is None else Path(run_dir))
+    return trained.model, trained.history
+
+
+def train_model(
+    config_path: str | os.PathLike[str] = "configs/experiments.yaml", experiment_name: str = "default"
+) -> dict[str, Any]:
+    """Run one named experiment of a file; returns `status`, `model_path`, `final_metrics` and `run_dir`.
+
+    Raises on any error; a returned `status` is always "success".
+    """
+    trained = run_training(load_experiment(Path(config_path), experiment_name))
+    final = {key: values[-1] for key, values in trained.history.history.items()}
+    return {
+        "status": "success",
+        "model_path": str(trained.run.best_model_path),
+        "final_metrics": final | ({} if trained.validation is None else {"best_val_iou": _iou(trained.validation)}),
+        "run_dir": str(trained.run.path),
+    }
+
+
+def _refuse_unsupported(config: ExperimentConfig) -> None:
+    if config.use_distillation:
+        raise ConfigError("use_distillation: this version trains without a teacher; set it to false")
+    if config.nas.enabled:
+        raise ConfigError("nas.enabled: this version has no redundancy monitor; set it (or use_nas) to false")
+
+
+@contextmanager
+def _precision(mixed: bool) -> Iterator[None]:
+    """Layers built inside compute in half precision or not; Keras' global policy is as before afterwards."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16" if mixed else "float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _named_data(config: ExperimentConfig) -> str:
+    if config.data is None:
+        raise ConfigError("data: no dataset named; give --data DIR (or --data synthetic for the built-in terrain)")
+    return config.data
+
+
+def _write_inputs(
+    run: RunDirectory, config: ExperimentConfig, data: dict[str, ImageSet], architecture: Architecture
+) -> None:
+    """Everything that is known before the first step, so that a run that dies can still be understood."""
+    write_text_atomic(run.config_path, config_to_yaml(config))
+    splits = {name: {"images": len(part), "sha256": part.fingerprint()} for name, part in data.items()}
+    provenance = collect_provenance(
+        seed=config.seed, dataset={"source": config.data, "splits": splits}, threads=config.training.threads
+    )
+    write_json(run.provenance_path, provenance)
+    write_architecture(architecture, run.graph_path)
+
+
+def _best(run: RunDirectory, config: ExperimentConfig) -> keras.Model:
+    if not run.best_model_path.exists():
+        raise NonFiniteLossError(
+            f"{run.path}: the validation loss was NaN or infinite after every epoch, so no model was kept; lower "
+            f"learning_rate ({config.learning_rate:g}) or set training.gradient_clip"
+        )
+    return load_model(run.best_model_path)
+
+
+def _settle(model: keras.Model, run: RunDirectory, train_data: ImageSet) -> BatchNormCheck | None:
+    """Check BatchNorm's running statistics on a spread of training images; save the model again if they were mended."""
+    spread = train_data.select(np.linspace(0, len(train_data) - 1, min(len(train_data), 512)).astype(int))
+    check = settle_batch_norm(model, evaluation_batches(spread))
+    if check is None or check.reestimated_iou is None:
+        return check
+    logger.warning(
+        "BatchNorm's running statistics give IoU %.3f on training images, each batch's own %.3f; re-estimated they "
+        "give %.3f, so they %s",
+        check.inference_iou,
+        check.training_iou,
+        check.reestimated_iou,
+        "lagged behind and were replaced" if check.reestimated else "stay as they are",
+    )
+    if check.reestimated:
+        with atomic_path(run.best_model_path) as temporary:
+            save_model(model, temporary)
+    return check
+
+
+def _validate(model: keras.Model, data: dict[str, ImageSet]) -> Evaluation | None:
+    if "val" not in data:
+        return None
+    floor = MeanMaskFloor.fit(data["train"].masks).predict_probabilities()
+    return evaluate(float_predictor_of(model).of(data["val"]), data["val"], floor_probabilities=floor)
+
+
+def _metrics(
+    best_epoch: int, history: History, check: BatchNormCheck | None, validation: Evaluation | None
+) -> dict[str, Any]:
+    final = {key: float(values[-1]) for key, values in history.history.items()}
+    return {
+        "best_epoch": best_epoch,
+        "epochs": len(history.epoch),
+        "final": {key: value if math.isfinite(value) else None for key, value in final.items()},
+        "batch_norm": None if check is None else asdict(check),
+        "validation": None if validation is None else validation.to_dict(),
+    }
+
+
+def _save_also(model: keras.Model, run: RunDirectory, save_format: SaveFormat) -> None:
+    """A second copy of the best model in the asked-for format; `best.keras` is always there."""
+    if save_format == "keras":
+        return
+    path = run.path / f"{'model' if save_format == 'savedmodel' else 'best'}{SUFFIXES[save_format]}"
+    if save_format == "savedmodel":
+        save_model(model, path)
+        return
+    with atomic_path(path) as temporary:
+        save_model(model, temporary)
+
+
+def _iou(evaluation: Evaluation) -> float | None:
+    return evaluation.pooled.metrics.iou

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nano_u.cli.main import main
+from nano_u.deploy import micro_available
+
+WITHOUT_NANO_U = """
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "nano_u":
+            raise ImportError("nano_u cannot be imported here")
+sys.meta_path.insert(0, Refuse())
+import keras, numpy
+model = keras.saving.load_model(sys.argv[1])
+numpy.save(sys.argv[3], keras.ops.convert_to_numpy(model(numpy.load(sys.argv[2]), training=False)))
+assert "nano_u" not in sys.modules
+"""
+
+
+@pytest.fixture(scope="module")
+def exported(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the shared run after `export --keras`."""
+    run = shutil.copytree(tiny_run, tmp_path_factory.mktemp("exported") / "run")
+    assert main(["export", str(run), "--keras", "--quiet"]) == 0
+    return run
+
+
+def read(path: Path) -> dict[str, object]:
+    return json.loads(path.read_text())
+
+
+def evaluation(folder: Path) -> dict[str, object]:
+    """The evaluation in a folder, without what names the model and the split."""
+    return {key: value for key, value in read(folder / "metrics.json").items() if key not in ("model", "kind", "split")}
+
+
+def test_an_export_holds_its_files_and_the_record_describes_the_model(exported: Path) -> None:
+    folder = exported / "export"
+    tflite = (folder / "model.tflite").read_bytes()
+    record = read(folder / "export.json")
+
+    assert {path.name for path in folder.iterdir()} == {"accuracy.txt", "export.json", "model.tflite", "stock.keras"}
+    assert record["sha256"] == hashlib.sha256(tflite).hexdigest()
+    assert record["summary"]["file_bytes"] == len(tflite)
+    assert (record["input_shape"], record["output_shape"]) == ([1, 16, 16, 3], [1, 16, 16, 1])
+    assert (record["output_kind"], record["calibration_images"]) == ("logit", 12)
+    assert set(record["summary"]["operators"]) == {
+        "DEPTHWISE_CONV_2D",
+        "CONV_2D",
+        "MAX_POOL_2D",
+        "RESIZE_NEAREST_NEIGHBOR",
+    }
+
+
+@pytest.mark.skipif(not micro_available(), reason="the extra [mcu] is not installed")
+def test_the_output_equals_tensorflow_lite_micros_and_its_arena_is_recorded(exported: Path) -> None:
+    record = read(exported / "export" / "export.json")
+
+    assert record["verification"]["equal_to_micro"] is True
+    assert record["verification"]["images"] == 4
+    assert record["verification"]["arena_bytes"] > record["summary"]["peak_activation_bytes"]
+
+
+def test_the_accuracies_of_an_export_are_those_that_evaluate_gives(exported: Path) -> None:
+    recorded = read(exported / "export" / "export.json")["accuracy"]
+
+    assert main(["evaluate", str(exported), "--quiet"]) == 0
+    assert main(["evaluate", str(exported / "export" / "model.tflite"), "--quiet"]) == 0
+
+    assert recorded["split"] == "test"
+    assert recorded["float"] == evaluation(exported / "evaluation" / "test")
+    assert recorded["int8"] == evaluation(exported / "evaluation" / "test-int8")
+    drop = recorded["float"]["pooled"]["metrics"]["iou"] - recorded["int8"]["pooled"]["metrics"]["iou"]
+    assert recorded["iou_drop"] == pytest.approx(drop)
+    assert abs(drop) < 0.05
+
+
+def test_stock_keras_loads_where_nano_u_cannot_be_imported(exported: Path, tmp_path: Path) -> None:
+    from nano_u.models import load_model
+
+    images = np.random.default_rng(0).random((4, 16, 16, 3), np.float32)
+    np.save(tmp_path / "images.npy", images)
+    files = [exported / "export" / "stock.keras", tmp_path / "images.npy", tmp_path / "logits.npy"]
+
+    subprocess.run([sys.executable, "-c", WITHOUT_NANO_U, *map(str, files)], check=True, capture_output=True)
+
+    ours = load_model(exported / "best.keras")(images, training=False)
+    np.testing.assert_allclose(np.load(tmp_path / "logits.npy"), ours, rtol=0, atol=1e-5)
+
+
+def test_probabilities_end_in_one_logistic(exported: Path, tmp_path: Path) -> None:
+    assert main(["export", str(exported), "--probabilities", "--output-dir", str(tmp_path), "--quiet"]) == 0
+
+    record, logits = read(tmp_path / "export.json"), read(exported / "export" / "export.json")
+    assert record["output_kind"] == "probability"
+    assert record["summary"]["operators"] == [*logits["summary"]["operators"], "LOGISTIC"]
+    assert record["accuracy"]["float"] == logits["accuracy"]["float"]
+
+
+@pytest.fixture
+def coarse_model(tmp_path: Path) -> Path:
+    """A network that int8 ruins: dark pixels get the logit -0.1, bright ones thousands, so that -0.1 rounds to 0."""
+    import keras
+
+    image = keras.Input((16, 16, 3))
+    bright = keras.layers.Conv2D(1, 1, activation="relu", name="bright")(image)
+    model = keras.Model(image, keras.layers.Conv2D(1, 1, name="logits")(bright), name="coarse")
+    model.get_layer("bright").set_weights([np.full((1, 1, 3, 1), 1 / 3), np.array([-0.5])])
+    model.get_layer("logits").set_weights([np.full((1, 1, 1, 1), 10_000.0), np.array([-0.1])])
+    model.save(tmp_path / "coarse.keras")
+    return tmp_path / "coarse.keras"
+
+
+def test_too_large_a_drop_fails_after_everything_is_written(
+    coarse_model: Path, tiny_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "export"
+    arguments = ["export", str(coarse_model), "--data", str(tiny_dataset), "--output-dir", str(folder)]
+
+    code = main([*arguments, "--max-iou-drop", "0.01", "--quiet"])
+
+    drop = read(folder / "export.json")["accuracy"]["iou_drop"]
+    assert code == 1
+    assert drop > 0.2
+    assert capsys.readouterr().err == (
+        f"nano-u: error: {folder / 'model.tflite'}: int8 loses {drop:.4f} IoU on test, more than the allowed 0.01\n"
+    )
+    assert {path.name for path in folder.iterdir()} == {"accuracy.txt", "export.json", "model.tflite"}
+
+
+def test_a_drop_within_the_gate_passes(exported: Path, tmp_path: Path) -> None:
+    arguments = ["export", str(exported), "--output-dir", str(tmp_path), "--quiet"]
+
+    assert main([*arguments, "--max-iou-drop", "0.5"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "code"),
+    [
+        (["--calibration-images", "0"], "int8 conversion needs at least one real calibration image, got 0", 1),
+        (["--max-iou-drop", "nan"], "max_iou_drop must lie in [0, 1], got nan", 2),
+        (["--split", "dev"], "no images in split 'dev'; this dataset has: train, val, test", 1),
+        (["--data", "gone"], "gone: no such folder", 1),
+    ],
+)
+def test_what_cannot_be_exported_is_one_line_and_leaves_the_earlier_export(
+    exported: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str, code: int
+) -> None:
+    before = {path.name: path.read_bytes() for path in (exported / "export").iterdir()}
+
+    assert main(["export", str(exported), *arguments]) == code
+
+    assert capsys.readouterr().err == f"nano-u: error: {message}\n"
+    assert {path.name: path.read_bytes() for path in (exported / "export").iterdir()} == before
+
+
+def test_without_training_images_there_is_nothing_to_calibrate_on(
+    exported: Path, tiny_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for split in ("train", "val"):
+        shutil.rmtree(tiny_dataset / split)
+
+    code = main(["export", str(exported), "--data", str(tiny_dataset), "--output-dir", str(tmp_path / "out")])
+
+    assert code == 1
+    assert capsys.readouterr().err == "nano-u: error: no images in split 'train'; this dataset has: test\n"
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_int8_model_is_not_exported_again(exported: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = exported / "export" / "model.tflite"
+
+    assert main(["export", str(model)]) == 1
+    assert capsys.readouterr().err == (
+        f"nano-u: error: {model}: already int8; export takes a run directory or a .keras file\n"
+    )

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from nano_u.cli.lazy_group import Command
+from nano_u.cli.main import COMMANDS, main
+from nano_u.config import ExperimentConfig, load_experiment
+from nano_u.data import load_data
+from nano_u.graph import read_architecture, summarise
+
+RUN_FILES = {"best.keras", "config.yaml", "graph.json", "history.csv", "metrics.json", "provenance.json"}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder with its bytes."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_run_directory_holds_its_files_and_nothing_else(tiny_run: Path) -> None:
+    assert {path.name for path in tiny_run.iterdir() if path.name != "evaluation"} == RUN_FILES
+
+
+def test_the_configuration_reloads_as_it_was_resolved(tiny_run: Path, tiny_settings: tuple[str, ...]) -> None:
+    data = str(tiny_run.parent / "data")
+
+    assert load_experiment(tiny_run / "config.yaml") == load_experiment(
+        None, None, tiny_settings, settings={"data": data}
+    )
+
+
+def test_the_history_has_a_row_per_epoch_and_the_metrics_the_last_and_the_best(tiny_run: Path) -> None:
+    rows = list(csv.DictReader((tiny_run / "history.csv").read_text().splitlines()))
+    metrics = json.loads((tiny_run / "metrics.json").read_text())
+
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert metrics["epochs"] == 2
+    assert metrics["final"] == {key: float(rows[-1][key]) for key in ("loss", "iou", "val_loss", "val_iou")}
+    best = max(rows, key=lambda row: float(row["val_iou"]))
+    assert metrics["best_epoch"] == int(best["epoch"])
+    if not metrics["batch_norm"]["reestimated"]:
+        assert metrics["validation"]["pooled"]["metrics"]["iou"] == pytest.approx(float(best["val_iou"]), abs=1e-6)
+
+
+def test_the_architecture_record_counts_the_parameters_of_the_model(tiny_run: Path) -> None:
+    from nano_u import count_parameters
+    from nano_u.models import load_model
+
+    parameters = summarise(read_architecture(tiny_run / "graph.json")).parameters
+
+    assert parameters == count_parameters(load_model(tiny_run / "best.keras")) == 153
+
+
+def test_provenance_identifies_seed_and_data_to_the_pixel(tiny_run: Path, tmp_path: Path) -> None:
+    config = load_experiment(tiny_run / "config.yaml")
+    provenance = json.loads((tiny_run / "provenance.json").read_text())
+    recorded = {split: entry["sha256"] for split, entry in provenance["dataset"]["splits"].items()}
+    data = shutil.copytree(tiny_run.parent / "data", tmp_path / "data")
+
+    before = {split: part.fingerprint() for split, part in load_data(str(data), config).items()}
+    change_one_pixel(data / "val" / "img" / "valA_000.png")
+    after = {split: part.fingerprint() for split, part in load_data(str(data), config).items()}
+
+    assert provenance["seed"] == 3
+    assert {split: entry["images"] for split, entry in provenance["dataset"]["splits"].items()} == {
+        "train": 12,
+        "val": 4,
+        "test": 4,
+    }
+    assert before == recorded
+    assert {split for split in before if before[split] != after[split]} == {"val"}
+
+
+def change_one_pixel(path: Path) -> None:
+    with Image.open(path) as image:
+        changed = image.copy()
+    red, green, blue = changed.getpixel((3, 3))
+    changed.putpixel((3, 3), (red ^ 1, green, blue))
+    changed.save(path)
+
+
+def test_a_finished_run_is_never_trained_over(
+    tiny_run: Path, tiny_settings: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = contents(tiny_run)
+
+    code = main(["train", "--data", str(tiny_run.parent / "data"), "--run-dir", str(tiny_run), "--set", *tiny_settings])
+
+    assert code == 1
+    assert capsys.readouterr().err == (
+        f"nano-u: error: {tiny_run}: holds a finished run; choose another run directory or remove this one\n"
+    )
+    assert contents(tiny_run) == before
+
+
+def test_without_validation_images_the_last_epoch_is_kept_and_h5_is_a_second_copy(
+    tmp_path: Path,
+    make_tiny_dataset: Callable[..., Path],
+    tiny_settings: tuple[str, ...],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from nano_u.models import load_model
+
+    data = make_tiny_dataset(tmp_path / "data", val=0, test=0)
+    for split in ("val", "test"):
+        shutil.rmtree(data / split)
+    settings = (*tiny_settings, "epochs=1", "val_fraction=0.0")
+
+    code = main(
+        ["train", "--data", str(data), "--run-dir", str(tmp_path / "run"), "--save-format", "h5", "--set", *settings]
+    )
+
+    printed = capsys.readouterr()
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert code == 0
+    assert printed.out.index("Cost of nano_u") < printed.out.index("Fits") < printed.out.index("run: ")
+    assert "epoch 1/1" in printed.err
+    assert (metrics["best_epoch"], metrics["validation"]) == (1, None)
+    kept = load_model(tmp_path / "run" / "best.keras").get_weights()
+    for first, second in zip(kept, load_model(tmp_path / "run" / "best.h5").get_weights(), strict=True):
+        assert first.tobytes() == second.tobytes()
+
+
+@pytest.mark.slow
+def test_a_savedmodel_copy_computes_what_the_best_model_computes(
+    tiny_dataset: Path, tmp_path: Path, tiny_settings: tuple[str, ...]
+) -> None:
+    import numpy as np
+    import tensorflow as tf
+
+    from nano_u.models import load_model
+
+    run = tmp_path / "run"
+    arguments = ["--data", str(tiny_dataset), "--run-dir", str(run), "--save-format", "savedmodel"]
+
+    assert main(["train", "--quiet", *arguments, "--set", *tiny_settings]) == 0
+
+    images = np.random.default_rng(0).random((3, 16, 16, 3), np.float32)
+    served = tf.saved_model.load(str(run / "model"))
+    np.testing.assert_allclose(served.serve(images), load_model(run / "best.keras")(images, training=False), atol=1e-5)
+
+
+def test_the_defaults_that_the_help_names_are_those_of_an_experiment() -> None:
+    command = next(entry for entry in COMMANDS if entry.name == "train")
+    assert isinstance(command, Command)
+    named = {
+        parameter.name: float(match[1])
+        for parameter in command.load().params
+        if (match := re.search(r"\[default: ([\d.e-]+)\]", getattr(parameter, "help", None) or ""))
+    }
+    defaults = ExperimentConfig()
+
+    assert named == {
+        "epochs": defaults.epochs,
+        "batch_size": defaults.batch_size,
+        "lr": defaults.learning_rate,
+    }

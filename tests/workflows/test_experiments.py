@@ -1,0 +1,199 @@
+"""The order, states and ranking of trials, with a stand-in for training that writes what a training writes."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from nano_u.config import ExperimentConfig, config_to_yaml
+from nano_u.errors import ConfigError, DataError, RunError
+from nano_u.runs import create_run, write_json, write_text_atomic
+from nano_u.workflows.experiments import Trial, plan_trials, rank, read_trial, run_experiments, trials_of, write_summary
+
+FILE = "experiments:\n  small: {seed: 5, model: {bottleneck: 8}}\n  large: {model: {bottleneck: 64}}\n"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.yaml"
+    path.write_text(FILE)
+    return path
+
+
+def write_run(config: ExperimentConfig, path: Path, iou: float | None) -> None:
+    """The records of a finished training."""
+    run = create_run(path, name="nano_u")
+    write_text_atomic(run.config_path, config_to_yaml(config))
+    validation = None if iou is None else {"pooled": {"metrics": {"iou": iou}}}
+    write_json(run.metrics_path, {"best_epoch": 7, "validation": validation})
+
+
+def trainer(scores: Mapping[str, float | Exception]) -> Callable[..., None]:
+    """Trains each run directory, by its name, to a score or to an error."""
+
+    def train(config: ExperimentConfig, path: Path, report: Callable[[str], None]) -> None:
+        report("epoch 1/50")
+        outcome = scores[path.name]
+        if isinstance(outcome, Exception):
+            raise outcome
+        write_run(config, path, outcome)
+
+    return train
+
+
+def test_every_experiment_is_planned_with_each_of_its_seeds(file: Path, tmp_path: Path) -> None:
+    planned = plan_trials(file, ["small", "large", "small"], seeds=2, root=tmp_path, settings={"data": "a: b"})
+
+    assert [(trial.experiment, trial.seed, trial.run.name, trial.status) for trial, _ in planned] == [
+        ("small", 5, "small-seed5", "queued"),
+        ("small", 6, "small-seed6", "queued"),
+        ("large", 0, "large-seed0", "queued"),
+        ("large", 1, "large-seed1", "queued"),
+    ]
+    assert [(config.seed, config.model.bottleneck, config.data) for _, config in planned] == [
+        (5, 8, "a: b"),
+        (6, 8, "a: b"),
+        (0, 64, "a: b"),
+        (1, 64, "a: b"),
+    ]
+
+
+def test_a_wrong_override_is_refused_before_anything_runs(file: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="unknown key 'epoch'"):
+        plan_trials(file, ["small"], seeds=1, root=tmp_path, overrides=["epoch=3"])
+
+
+def test_a_failing_trial_is_marked_and_the_others_go_on(file: Path, tmp_path: Path) -> None:
+    planned = plan_trials(file, ["small", "large"], seeds=2, root=tmp_path)
+    outcomes = {"small-seed5": DataError("no masks"), "small-seed6": 0.5, "large-seed0": OSError(28, "disk full")}
+    states: list[list[str]] = []
+
+    trials = run_experiments(
+        planned,
+        trainer({**outcomes, "large-seed1": 0.75}),
+        changed=lambda trials: states.append([f"{trial.status} {trial.note}".strip() for trial in trials]),
+    )
+
+    assert [(trial.status, trial.val_iou, trial.best_epoch, trial.error) for trial in trials] == [
+        ("failed", None, None, "no masks"),
+        ("done", 0.5, 7, None),
+        ("failed", None, None, "[Errno 28] disk full"),
+        ("done", 0.75, 7, None),
+    ]
+    assert states[:4] == [
+        ["running", "queued", "queued", "queued"],
+        ["running epoch 1/50", "queued", "queued", "queued"],
+        ["failed", "queued", "queued", "queued"],
+        ["failed", "running", "queued", "queued"],
+    ]
+    assert states[-1] == ["failed", "done", "failed", "done"]
+
+
+def test_an_error_of_ours_in_the_program_ends_everything(file: Path, tmp_path: Path) -> None:
+    planned = plan_trials(file, ["small"], seeds=2, root=tmp_path)
+
+    with pytest.raises(ZeroDivisionError):
+        run_experiments(planned, trainer({"small-seed5": ZeroDivisionError()}))
+
+
+def test_a_second_call_trains_only_what_failed_and_never_over_other_settings(file: Path, tmp_path: Path) -> None:
+    planned = plan_trials(file, ["small", "large"], seeds=1, root=tmp_path)
+    run_experiments(planned, trainer({"small-seed5": 0.5, "large-seed0": DataError("no masks")}))
+
+    again = run_experiments(planned, trainer({"large-seed0": 0.75}))
+    other = plan_trials(file, ["small"], seeds=1, root=tmp_path, overrides=["epochs=3"])
+    refused = run_experiments(other, lambda config, path, report: create_run(path, name="nano_u"))
+
+    assert [(trial.status, trial.val_iou, trial.note) for trial in again] == [
+        ("done", 0.5, "finished earlier"),
+        ("done", 0.75, ""),
+    ]
+    assert refused[0].status == "failed"
+    assert "holds a finished run" in str(refused[0].error)
+    assert read_trial(again[0]).val_iou == 0.5
+
+
+def trial(experiment: str, val_iou: float | None, status: str = "done") -> Trial:
+    return Trial(experiment, 0, Path("run"), status, val_iou)
+
+
+def test_experiments_rank_by_their_mean_and_those_without_one_come_last() -> None:
+    trials = [
+        trial("failed", None, "failed"),
+        trial("lucky", 0.9),
+        trial("lucky", 0.3),
+        trial("steady", 0.7),
+        trial("steady", 0.7),
+        trial("steady", None, "failed"),
+        trial("single", 0.0),
+    ]
+
+    rows = [(row.experiment, row.mean_iou, row.spread, row.done, row.failed) for row in rank(trials)]
+
+    assert rows == [
+        ("steady", 0.7, 0.0, 2, 1),
+        ("lucky", pytest.approx(0.6), pytest.approx(0.18**0.5), 2, 0),
+        ("single", 0.0, None, 1, 0),
+        ("failed", None, None, 0, 1),
+    ]
+
+
+def test_a_folder_stands_for_its_runs_and_an_unfinished_one_counts_as_failed(file: Path, tmp_path: Path) -> None:
+    planned = plan_trials(file, ["small", "large"], seeds=2, root=tmp_path / "runs")
+    run_experiments(planned, trainer({"small-seed5": 0.5, "small-seed6": 0.25, "large-seed0": 0.75, "large-seed1": 1}))
+    (tmp_path / "runs" / "large-seed1" / "metrics.json").unlink()
+    (tmp_path / "runs" / "summary.csv").write_text("")
+
+    found = trials_of([tmp_path / "runs"])
+
+    assert [(trial.experiment, trial.seed, trial.status, trial.val_iou) for trial in found] == [
+        ("large", 0, "done", 0.75),
+        ("large", 1, "failed", None),
+        ("small", 5, "done", 0.5),
+        ("small", 6, "done", 0.25),
+    ]
+    with pytest.raises(RunError, match=r"large-seed1: metrics.json is missing; training has not got that far"):
+        trials_of([tmp_path / "runs" / "large-seed1"])
+
+
+def test_runs_of_the_same_name_in_two_folders_stay_apart(tmp_path: Path) -> None:
+    for folder, iou in (("before", 0.5), ("after", 0.75)):
+        write_run(ExperimentConfig(), tmp_path / folder / "base-seed0", iou)
+
+    found = trials_of([tmp_path / "before", tmp_path / "after"])
+
+    assert [(row.experiment, row.mean_iou) for row in rank(found)] == [
+        (str(tmp_path / "after" / "base"), 0.75),
+        (str(tmp_path / "before" / "base"), 0.5),
+    ]
+
+
+def test_an_empty_folder_a_missing_one_and_foreign_metrics_are_said(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    write_run(ExperimentConfig(), tmp_path / "run", 0.5)
+    write_json(tmp_path / "run" / "metrics.json", {"accuracy": 1})
+
+    with pytest.raises(RunError, match=r"empty: not a run directory \(no config.yaml\); `nano-u train` makes one"):
+        trials_of([tmp_path / "empty"])
+    with pytest.raises(RunError, match="gone: no such run directory"):
+        trials_of([tmp_path / "gone"])
+    with pytest.raises(RunError, match=r"metrics\.json: does not hold the metrics of a training"):
+        trials_of([tmp_path / "run"])
+
+
+def test_the_summary_has_a_row_per_trial_and_empty_cells_for_what_is_missing(tmp_path: Path) -> None:
+    trials = [
+        Trial("small", 5, Path("runs/small-seed5"), "done", 0.5, 7, note="finished earlier"),
+        Trial("large", 0, Path("runs/large-seed0"), "failed", error='no masks, "none"'),
+    ]
+
+    write_summary(trials, tmp_path / "new" / "summary.csv")
+
+    assert list(csv.reader((tmp_path / "new" / "summary.csv").read_text().splitlines())) == [
+        ["experiment", "seed", "status", "val_iou", "best_epoch", "run", "error"],
+        ["small", "5", "done", "0.5", "7", "runs/small-seed5", ""],
+        ["large", "0", "failed", "", "", "runs/large-seed0", 'no masks, "none"'],
+    ]

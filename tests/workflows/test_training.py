@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import nano_u
+from nano_u.config import ExperimentConfig, load_experiment
+from nano_u.errors import ConfigError
+from nano_u.models import load_model
+from nano_u.workflows.training import TrainingObserver, TrainingRun, run_training
+
+
+def weight_bytes(path: Path) -> bytes:
+    return b"".join(weight.tobytes() for weight in load_model(path).get_weights())
+
+
+def configuration(tiny_settings: tuple[str, ...], *more: str, data: Path) -> ExperimentConfig:
+    return load_experiment(None, None, (*tiny_settings, *more), settings={"data": data})
+
+
+@pytest.fixture
+def precision() -> Iterator[str]:
+    """A global dtype policy that somebody else has set in this process."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    yield "mixed_float16"
+    keras.config.set_dtype_policy(before)
+
+
+def test_the_function_gives_the_commands_weights_byte_for_byte_and_its_history_is_the_file(
+    tiny_run: Path, tmp_path: Path
+) -> None:
+    config = load_experiment(tiny_run / "config.yaml")
+    run = tmp_path / "run"
+
+    model, history = nano_u.train(
+        config.model_name,
+        config.epochs,
+        config.batch_size,
+        config.learning_rate,
+        data=str(config.data),
+        seed=config.seed,
+        run_dir=run,
+        **config.model_dump(include={"model", "training", "augmentation"}),
+    )
+
+    assert weight_bytes(run / "best.keras") == weight_bytes(tiny_run / "best.keras")
+    assert b"".join(weight.tobytes() for weight in model.get_weights()) == weight_bytes(run / "best.keras")
+    rows = list(csv.DictReader((run / "history.csv").read_text().splitlines()))
+    recorded = {key: [float(row[key]) for row in rows] for key in history.history}
+    assert recorded == history.history
+    assert recorded.keys() == {"loss", "iou", "val_loss", "val_iou"}
+
+
+def test_a_named_experiment_of_a_file_trains_and_says_where(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file gives the settings of `tiny_run` but for one epoch and another seed."""
+    (tmp_path / "mine.yaml").write_text(
+        f"extends: {tiny_run / 'config.yaml'}\nexperiments:\n  quick: {{epochs: 1, seed: 4}}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+
+    result = nano_u.train_model("mine.yaml", "quick")
+
+    run = Path(result["run_dir"])
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert result["status"] == "success"
+    assert run.parent == Path("runs")
+    assert Path(result["model_path"]) == run / "best.keras"
+    best = {"best_val_iou": metrics["validation"]["pooled"]["metrics"]["iou"]}
+    assert result["final_metrics"] == metrics["final"] | best
+    assert weight_bytes(run / "best.keras") != weight_bytes(tiny_run / "best.keras")
+
+
+class WeightsOfEveryStep(keras.callbacks.Callback):
+    """The trainable weights after every step, and as they stand in the model at every epoch's end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: list[list[np.ndarray]] = []
+        self.epoch_ends: list[int] = []
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self.steps.append([variable.numpy() for variable in self.model.trainable_variables])
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.epoch_ends.append(len(self.steps))
+
+    def averaged(self, momentum: float, steps: int) -> list[np.ndarray]:
+        """The exponential moving average over the first `steps` steps, which starts at the first step's weights."""
+        average = self.steps[0]
+        for weights in self.steps[1:steps]:
+            average = [momentum * old + (1 - momentum) * new for old, new in zip(average, weights, strict=True)]
+        return average
+
+
+def test_the_best_model_of_an_averaged_training_is_the_average_that_was_validated(
+    tiny_dataset: Path, tmp_path: Path, tiny_settings: tuple[str, ...]
+) -> None:
+    steps = WeightsOfEveryStep()
+    config = configuration(tiny_settings, "training.ema_momentum=0.6", "training.optimizer=adamw", data=tiny_dataset)
+
+    trained = run_training(config, run_path=tmp_path / "run", observer=TrainingObserver(callbacks=(steps,)))
+
+    seen = steps.epoch_ends[trained.best_epoch - 1]
+    average, raw = steps.averaged(0.6, seen), steps.steps[seen - 1]
+    best = [variable.numpy() for variable in load_model(trained.run.best_model_path).trainable_variables]
+    for ours, expected in zip(best, average, strict=True):
+        np.testing.assert_allclose(ours, expected, atol=1e-6)
+    assert max(np.abs(ours - last).max() for ours, last in zip(best, raw, strict=True)) > 1e-3
+    assert_validated(trained)
+
+
+def assert_validated(trained: TrainingRun) -> None:
+    """The recorded validation IoU of the best epoch is the saved model's, where its statistics were left alone."""
+    assert trained.validation is not None
+    assert trained.batch_norm is not None
+    if not trained.batch_norm.reestimated:
+        recorded = trained.history.history["val_iou"][trained.best_epoch - 1]
+        assert trained.validation.pooled.metrics.iou == pytest.approx(recorded, abs=1e-6)
+
+
+def compute_types(model: keras.Model) -> set[str]:
+    return {layer.compute_dtype for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)}
+
+
+def test_mixed_precision_trains_half_precision_layers_and_leaves_kerass_policy_alone(
+    tiny_dataset: Path, tmp_path: Path, tiny_settings: tuple[str, ...], precision: str
+) -> None:
+    config = configuration(tiny_settings, "training.mixed_precision=true", "epochs=1", data=tiny_dataset)
+
+    trained = run_training(config, run_path=tmp_path / "run")
+
+    assert keras.config.dtype_policy().name == precision
+    assert compute_types(trained.model) == {"bfloat16"}
+    assert {variable.dtype for variable in trained.model.variables} == {"float32"}
+    assert load_model(trained.run.best_model_path).get_layer("logits").compute_dtype == "bfloat16"
+    assert_validated(trained)
+
+
+def test_a_training_that_fails_leaves_kerass_policy_alone_too(
+    tiny_dataset: Path, tmp_path: Path, tiny_settings: tuple[str, ...], precision: str
+) -> None:
+    config = configuration(tiny_settings, "training.mixed_precision=true", "model_name=nano_v", data=tiny_dataset)
+
+    with pytest.raises(ConfigError, match="unknown model 'nano_v'; known: nano_u, bu_net"):
+        run_training(config, run_path=tmp_path / "run")
+
+    assert keras.config.dtype_policy().name == precision
+
+
+class EnoughSeenError(Exception):
+    """Ends a training before its first step."""
+
+
+class LayerTypes(keras.callbacks.Callback):
+    """The types that the network's layers compute in."""
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self.seen = compute_types(self.model)
+        raise EnoughSeenError
+
+
+def test_full_precision_does_not_follow_somebody_elses_policy(
+    tiny_dataset: Path, tmp_path: Path, tiny_settings: tuple[str, ...], precision: str
+) -> None:
+    types = LayerTypes()
+
+    with pytest.raises(EnoughSeenError):
+        run_training(
+            configuration(tiny_settings, data=tiny_dataset),
+            run_path=tmp_path / "run",
+            observer=TrainingObserver(callbacks=(types,)),
+        )
+
+    assert types.seen == {"float32"}
+    assert keras.config.dtype_policy().name == precision
