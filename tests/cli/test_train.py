@@ -162,3 +162,14 @@ def test_the_defaults_that_the_help_names_are_those_of_an_experiment() -> None:
         "batch_size": defaults.batch_size,
         "lr": defaults.learning_rate,
     }
+
+
+def test_verbose_logging_says_what_was_read_and_chosen(
+    tiny_dataset: Path, tmp_path: Path, tiny_settings: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["train", "--data", str(tiny_dataset), "--epochs", "1", "--run-dir", str(tmp_path / "run")]
+    settings = [text for text in tiny_settings if not text.startswith("epochs=")]
+
+    assert main([*arguments, "--set", "verbose_logging=true", *settings]) == 0
+
+    assert "12 train, 4 val, 4 test images" in capsys.readouterr().err

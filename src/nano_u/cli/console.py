@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import sys
@@ -27,6 +28,12 @@ def configure(options: GlobalOptions) -> None:
     if not options.debug:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         silence_tensorflow_import()
+
+
+def speak_up() -> None:
+    """Say more from here on, as `--verbose` does; an explicit `--quiet` wins."""
+    if not _options.quiet:
+        configure(dataclasses.replace(_options, verbose=True))
 
 
 def is_quiet() -> bool:

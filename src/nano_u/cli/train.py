@@ -50,6 +50,8 @@ def train_command(
         "seed": seed,
     }
     resolved = load_experiment(config, experiment, overrides or (), settings=settings)
+    if resolved.verbose_logging:
+        console.speak_up()
     trained = train_with_progress(resolved, run_dir, save_format)
     show_outcome(trained)
 

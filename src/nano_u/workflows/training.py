@@ -88,11 +88,15 @@ def run_training(
         model = create_model_from_config(config.model, config.model_name)
     data = load_data(source, config, progress=observer.loading)
     steps = steps_per_epoch(len(split_of(data, "train")), config.batch_size)
-    set_momentum(model, config.training.batch_norm_momentum or momentum_for(steps))
+    momentum = config.training.batch_norm_momentum or momentum_for(steps)
+    set_momentum(model, momentum)
+    sizes = ", ".join(f"{len(part)} {name}" for name, part in data.items())
+    logger.info("%s: %s images; %d steps per epoch, BatchNorm momentum %.3g", source, sizes, steps, momentum)
     architecture = architecture_of(model)
     if observer.architecture is not None:
         observer.architecture(architecture)
     run = create_run(run_path, name=config.model_name)
+    logger.info("writing to %s", run.path)
     with run.lock():
         _write_inputs(run, config, data, architecture)
         best = BestModel(run.best_model_path)
@@ -128,7 +132,7 @@ def train(
         model_name: "nano_u" or "bu_net".
         epochs: passes over the training images.
         batch_size: images per step.
-        lr: peak learning rate. (The command's own default comes from `ExperimentConfig`.)
+        lr: peak learning rate; the command's own default, chosen on real images, is `ExperimentConfig.learning_rate`.
         data: a dataset folder, or "synthetic".
         seed: of weights, order and augmentation.
         run_dir: where files go; a new folder under `runs/` by default.
