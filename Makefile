@@ -62,4 +62,4 @@ bench: setup  ## Throughput against other tools, accuracy on real images (some 4
 
 clean:  ## Remove caches and build results; runs/ and .venv stay
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
-	@find src tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

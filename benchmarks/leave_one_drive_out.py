@@ -99,6 +99,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=CAMVID)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--only", nargs="+", choices=SETTINGS, default=list(SETTINGS))
     parser.add_argument("--set", dest="extra", nargs="+", default=[])
@@ -108,7 +109,7 @@ def main() -> None:
         base = load_experiment(None, overrides=overrides)
         data = pooled(load_data(str(arguments.data), base))
         started, scores, floors = time.perf_counter(), {}, {}
-        for seed in range(1, arguments.seeds + 1):
+        for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
             config = base.model_copy(update={"seed": seed})
             for drive, train, held_out in folds(data):
                 iou, floors[drive] = held_out_iou(config, train, held_out)

@@ -1,6 +1,6 @@
 """Training throughput of `nano-u train` against bare Keras, a hand-written TensorFlow step and torch.
 
-    python benchmarks/training_throughput.py [--pairs 7] [--images 1024] [--only ours keras]
+    python benchmarks/training_throughput.py [--pairs 7] [--images 1024] [--networks default published]
 
 Same network, batch 16, synthetic float images in memory, validation off. The contenders take turns epoch by epoch, in
 one process and with the same threads, so that a drifting machine hits all of them; the first epoch of each (tracing)

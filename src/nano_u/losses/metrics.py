@@ -18,6 +18,11 @@ def _ratio(numerator: tf.Tensor, denominator: tf.Tensor) -> tf.Tensor:
     return tf.math.divide_no_nan(numerator, denominator)
 
 
+def _count(ones: tf.Tensor) -> tf.Tensor:
+    """Number of ones: row by row in float32, which is exact up to 2^24, then in float64."""
+    return tf.reduce_sum(tf.cast(tf.reduce_sum(ones, axis=(2, 3)), tf.float64))
+
+
 def _f_beta(beta: float) -> Statistic:
     weight = beta * beta
     return lambda tp, fp, fn, tn: _ratio((1 + weight) * tp, (1 + weight) * tp + weight * fn + fp)
@@ -40,7 +45,7 @@ METRICS: dict[str, Statistic] = {
 class ConfusionMetric(keras.metrics.Metric):
     """A statistic of `METRICS` over all pixels seen since the last reset, thresholding logits at `threshold`.
 
-    Counts are float64: whole numbers stay exact up to 2^53 pixels.
+    Counts are float64 sums of float32 sums over an image's rows: exact up to 2^53 pixels.
     """
 
     def __init__(self, statistic: str = "iou", threshold: float = 0.0, name: str | None = None, **kwargs: Any) -> None:
@@ -57,11 +62,8 @@ class ConfusionMetric(keras.metrics.Metric):
         valid = tf.cast(labels < LAST_CLASS_LABEL, tf.float32)
         labels = labels * valid
         positive = tf.cast(tf.cast(y_pred, tf.float32) >= self.threshold, tf.float32) * valid
-        hits = tf.reduce_sum(positive * labels)
-        predicted, actual = tf.reduce_sum(positive), tf.reduce_sum(labels)
-        tp_fp_fn = [hits, predicted - hits, actual - hits]
-        batch = tf.stack([*tp_fp_fn, tf.reduce_sum(valid) - predicted - actual + hits])
-        self.counts.assign_add(tf.cast(batch, tf.float64))
+        hits, predicted, actual, pixels = (_count(part) for part in (positive * labels, positive, labels, valid))
+        self.counts.assign_add(tf.stack([hits, predicted - hits, actual - hits, pixels - predicted - actual + hits]))
 
     def result(self) -> Any:
         """The statistic of all counts so far."""

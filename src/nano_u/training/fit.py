@@ -15,6 +15,7 @@ from nano_u.data.pipeline import Arrays, batch_indices, evaluation_batches, step
 from nano_u.errors import DataError
 from nano_u.losses import make_loss, make_metric
 from nano_u.training.averaging import AveragedWeights
+from nano_u.training.batch_norm import momentum_for, set_momentum
 from nano_u.training.non_finite import StopOnNonFiniteLoss
 from nano_u.training.optimizer import make_optimizer
 
@@ -35,6 +36,8 @@ def train_single_model(
 ) -> History:
     """Compile `model` as `config` says, train it in place and return Keras' `History`.
 
+    BatchNorm's momentum is set to `training.batch_norm_momentum`, or to what the number of steps asks for.
+
     Args:
         model: float32 images in [0, 1] -> logits, both `(batch, height, width, channels)`.
         config: an experiment, or a mapping of its keys; missing keys take their defaults.
@@ -51,6 +54,7 @@ def train_single_model(
     """
     experiment = config if isinstance(config, ExperimentConfig) else config_from_mapping(config)
     source = _source(train_data, experiment)
+    set_momentum(model, experiment.training.batch_norm_momentum or momentum_for(source.steps))
     compile_for_training(model, experiment, source.steps)
     own: list[Callback] = [StopOnNonFiniteLoss(source.names_of)]
     if experiment.training.schedule == "plateau":

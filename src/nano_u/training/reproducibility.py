@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 from nano_u.errors import TrainingError
+
+logger = logging.getLogger(__name__)
 
 
 def prepare_process(*, seed: int, threads: int | None = None, deterministic: bool = True) -> None:
@@ -25,7 +30,13 @@ def prepare_process(*, seed: int, threads: int | None = None, deterministic: boo
             ) from error
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
-        if not tf.config.experimental.get_memory_growth(gpu):
-            tf.config.experimental.set_memory_growth(gpu, True)
+        _let_memory_grow(gpu)
     if gpus and deterministic:
         tf.config.experimental.enable_op_determinism()
+
+
+def _let_memory_grow(gpu: Any) -> None:
+    try:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    except RuntimeError:  # TensorFlow runs already, with whatever the caller has set up
+        logger.info("%s: its memory was set up before training started and stays as it is", gpu.name)

@@ -19,11 +19,12 @@ from nano_u.data.pipeline import evaluation_batches, steps_per_epoch
 from nano_u.errors import ConfigError, NonFiniteLossError
 from nano_u.evaluation import Evaluation, MeanMaskFloor, evaluate
 from nano_u.graph import Architecture, write_architecture
-from nano_u.models import architecture_of, create_model_from_config, load_model, save_model
+from nano_u.models import REGISTRY, architecture_of, create_model_from_config, load_model, save_model
 from nano_u.models.saved import SUFFIXES, SaveFormat
+from nano_u.reporting import draw_history, read_history, save_figure
 from nano_u.runs import RunDirectory, atomic_path, collect_provenance, create_run, write_json, write_text_atomic
 from nano_u.training import train_single_model
-from nano_u.training.batch_norm import BatchNormCheck, momentum_for, set_momentum, settle_batch_norm
+from nano_u.training.batch_norm import BatchNormCheck, momentum_for, settle_batch_norm
 from nano_u.training.checkpoint import BestModel
 from nano_u.training.history import HistoryFile
 from nano_u.training.reproducibility import prepare_process
@@ -69,8 +70,8 @@ def run_training(
 ) -> TrainingRun:
     """Train `config.model_name` on `config.data` and write the run directory.
 
-    The directory holds the configuration as resolved, provenance, `graph.json`, `history.csv`, `best.keras` (highest
-    validation IoU; last epoch without a validation split) and `metrics.json`.
+    The directory holds the configuration as resolved, provenance, `graph.json`, `history.csv` and its picture,
+    `best.keras` (highest validation IoU; last epoch without a validation split) and `metrics.json`.
 
     Raises:
         ConfigError: no data named, or something asked for that this version does not do.
@@ -81,7 +82,7 @@ def run_training(
         RunError: the run directory is taken.
     """
     observer = observer or TrainingObserver()
-    _refuse_unsupported(config)
+    check_trainable(config)
     source = _named_data(config)
     prepare_process(seed=config.seed, threads=config.training.threads, deterministic=config.training.deterministic)
     with _precision(config.training.mixed_precision):  # before reading images: what cannot be built is told at once
@@ -89,7 +90,6 @@ def run_training(
     data = load_data(source, config, progress=observer.loading)
     steps = steps_per_epoch(len(split_of(data, "train")), config.batch_size)
     momentum = config.training.batch_norm_momentum or momentum_for(steps)
-    set_momentum(model, momentum)
     sizes = ", ".join(f"{len(part)} {name}" for name, part in data.items())
     logger.info("%s: %s images; %d steps per epoch, BatchNorm momentum %.3g", source, sizes, steps, momentum)
     architecture = architecture_of(model)
@@ -110,6 +110,7 @@ def run_training(
         model = _best(run, config)
         check = _settle(model, run, data["train"])
         validation = _validate(model, data)
+        _draw_history(run, validation)
         write_json(run.metrics_path, _metrics(best.best_epoch, history, check, validation))
         _save_also(model, run, save_format)
     return TrainingRun(run, model, history, best.best_epoch, validation, check)
@@ -175,7 +176,11 @@ def train_model(
     }
 
 
-def _refuse_unsupported(config: ExperimentConfig) -> None:
+def check_trainable(config: ExperimentConfig) -> None:
+    """Raise ConfigError for what is known before anything is read: no data, an unknown network, an absent feature."""
+    _named_data(config)
+    if config.model_name not in REGISTRY:
+        raise ConfigError(f"model_name: unknown model {config.model_name!r}; known: {', '.join(REGISTRY)}")
     if config.use_distillation:
         raise ConfigError("use_distillation: this version trains without a teacher; set it to false")
     if config.nas.enabled:
@@ -248,6 +253,13 @@ def _validate(model: keras.Model, data: dict[str, ImageSet]) -> Evaluation | Non
         return None
     floor = MeanMaskFloor.fit(data["train"].masks).predict_probabilities()
     return evaluate(float_predictor_of(model).of(data["val"]), data["val"], floor_probabilities=floor)
+
+
+def _draw_history(run: RunDirectory, validation: Evaluation | None) -> None:
+    """Learning curves with the no-learning floor of the validation split."""
+    floor = None if validation is None else validation.pooled.floor
+    figure = draw_history(read_history(run.history_path), floor_iou=None if floor is None else floor.iou)
+    save_figure(figure, run.path / "history.png")
 
 
 def _metrics(
