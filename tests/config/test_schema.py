@@ -13,7 +13,7 @@ from nano_u.errors import ConfigError
 def test_the_defaults_are_those_of_the_contract() -> None:
     config = ExperimentConfig()
 
-    assert (config.model_name, config.epochs, config.batch_size, config.learning_rate) == ("nano_u", 50, 16, 3e-3)
+    assert (config.model_name, config.epochs, config.batch_size, config.learning_rate) == ("nano_u", 50, 16, 6e-3)
     assert (config.data, config.val_fraction, config.seed) == (None, 0.2, 0)
     assert (config.use_distillation, config.teacher_weights, config.alpha, config.temperature) == (
         False,

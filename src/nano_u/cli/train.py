@@ -24,7 +24,7 @@ def train_command(
         int | None, typer.Option(help="Passes over the images. [default: 50]", show_default=False)
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images per step. [default: 16]", show_default=False)] = None,
-    lr: Annotated[float | None, typer.Option(help="Peak learning rate. [default: 3e-3]", show_default=False)] = None,
+    lr: Annotated[float | None, typer.Option(help="Peak learning rate. [default: 6e-3]", show_default=False)] = None,
     seed: Annotated[int | None, typer.Option(help="Of weights, order, augmentation.", show_default=False)] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="YAML file of experiments.")] = None,
     experiment: Annotated[str | None, typer.Option(metavar="NAME", help="Experiment of that file.")] = None,

@@ -108,12 +108,12 @@ class AugmentationConfig(Section):
     enabled: bool = True
     horizontal_flip: bool = True
     vertical_flip: bool = False
-    shift: ShareBelowOne = 0.2
-    zoom: ShareBelowOne = 0.3
-    exposure: Annotated[float, Field(ge=0.0, le=4.0)] = 0.5
-    brightness: Share = 0.3
-    contrast: Share = 0.4
-    colour: Share = 0.2
+    shift: ShareBelowOne = 0.1
+    zoom: ShareBelowOne = 0.15
+    exposure: Annotated[float, Field(ge=0.0, le=4.0)] = 1.0
+    brightness: Share = 0.15
+    contrast: Share = 0.2
+    colour: Share = 0.1
 
 
 class DatasetConfig(Section):
@@ -208,7 +208,7 @@ class ExperimentConfig(Section):
     model_name: Annotated[str, Field(min_length=1)] = "nano_u"
     epochs: Count = 50
     batch_size: Count = 16
-    learning_rate: PositiveFloat = 3e-3
+    learning_rate: PositiveFloat = 6e-3
     data: PathText | None = None
     val_fraction: ShareBelowOne = 0.2
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
