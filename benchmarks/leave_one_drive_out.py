@@ -37,21 +37,25 @@ COLOUR = "augmentation.brightness=0.3 augmentation.contrast=0.4 augmentation.col
 GEOMETRY = "augmentation.shift=0.2 augmentation.zoom=0.3"
 DECAY = "training.weight_decay=0.01"
 DICE = "training.loss=bce_dice"
+RATE = "learning_rate=3e-3"
 SETTINGS: dict[str, str] = {
+    "no augmentation": f"{DECAY} {RATE} augmentation.enabled=false",
     "weak, lr 1e-3": f"{WEAK} learning_rate=1e-3",
-    "weak": WEAK,
-    "weak, exposure 1": f"{WEAK} augmentation.exposure=1",
-    "exposure 1.5, contrast, colour": f"{WEAK} augmentation.exposure=1.5 augmentation.contrast=0.4 "
+    "weak": f"{WEAK} {RATE}",
+    "weak, exposure 1": f"{WEAK} {RATE} augmentation.exposure=1",
+    "exposure 1.5, contrast, colour": f"{WEAK} {RATE} augmentation.exposure=1.5 augmentation.contrast=0.4 "
     "augmentation.colour=0.2",
-    "colour": f"{WEAK} {COLOUR}",
-    "colour, exposure 1": f"{WEAK} {COLOUR} augmentation.exposure=1",
-    "colour, exposure 1, dice": f"{WEAK} {COLOUR} augmentation.exposure=1 {DICE}",
-    "colour, geometry": f"{WEAK} {COLOUR} {GEOMETRY}",
-    "colour, geometry, exposure 1, dice": f"{WEAK} {COLOUR} {GEOMETRY} augmentation.exposure=1 {DICE}",
-    "colour, geometry, decay, dice": f"{WEAK} {COLOUR} {GEOMETRY} {DECAY} {DICE}",
+    "colour": f"{WEAK} {RATE} {COLOUR}",
+    "colour, exposure 1": f"{WEAK} {RATE} {COLOUR} augmentation.exposure=1",
+    "colour, exposure 1, dice": f"{WEAK} {RATE} {COLOUR} augmentation.exposure=1 {DICE}",
+    "colour, geometry": f"{WEAK} {RATE} {COLOUR} {GEOMETRY}",
+    "colour, geometry, exposure 1, dice": f"{WEAK} {RATE} {COLOUR} {GEOMETRY} augmentation.exposure=1 {DICE}",
+    "colour, geometry, decay, dice": f"{WEAK} {RATE} {COLOUR} {GEOMETRY} {DECAY} {DICE}",
     "colour, geometry, decay, dice, lr 6e-3": f"{WEAK} {COLOUR} {GEOMETRY} {DECAY} {DICE} learning_rate=6e-3",
-    "colour, more geometry, decay, dice": f"{WEAK} {COLOUR} augmentation.shift=0.3 augmentation.zoom=0.4 "
+    "colour, more geometry, decay, dice": f"{WEAK} {RATE} {COLOUR} augmentation.shift=0.3 augmentation.zoom=0.4 "
     f"{DECAY} {DICE}",
+    "colour, exposure 0.5, decay, lr 6e-3": f"{WEAK} {COLOUR} augmentation.exposure=0.5 {DECAY} learning_rate=6e-3",
+    "weak, exposure 1, decay, lr 1e-2": f"{WEAK} augmentation.exposure=1 {DECAY} learning_rate=1e-2",
     "the defaults": "",
 }
 """What was tried; RESULTS.md holds the figures. Settings left out of a line are the defaults."""
