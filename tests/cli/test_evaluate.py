@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,9 +31,9 @@ def evaluated(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def record(folder: Path) -> dict[str, object]:
-    """The evaluation in a folder, without what names the model and the split."""
+    """The evaluation in a folder, without what names the model and the data."""
     metrics = json.loads((folder / "metrics.json").read_text())
-    return {key: value for key, value in metrics.items() if key not in ("model", "kind", "split")}
+    return {key: value for key, value in metrics.items() if key not in ("model", "kind", "split", "data")}
 
 
 def test_all_tables_and_pictures_are_written(evaluated: Path) -> None:
@@ -124,6 +125,58 @@ def test_another_file_of_a_run_does_not_replace_the_best_models_evaluation(evalu
     assert json.loads((evaluated / "evaluation" / "val" / "metrics.json").read_text())["model"] == "best.keras"
 
 
+def test_the_record_says_which_images_were_measured_by_the_fingerprints_of_training(evaluated: Path) -> None:
+    data = json.loads((evaluated / "evaluation" / "val" / "metrics.json").read_text())["data"]
+
+    assert data == json.loads((evaluated / "provenance.json").read_text())["dataset"]
+
+
+def test_other_data_does_not_replace_the_evaluation_on_the_runs_own(
+    evaluated: Path, tmp_path: Path, make_tiny_dataset: Callable[..., Path]
+) -> None:
+    other = make_tiny_dataset(tmp_path / "orchard", seed=5)
+    before = {path.name: path.read_bytes() for path in (evaluated / "evaluation" / "val").iterdir()}
+
+    assert main(["evaluate", str(evaluated), "--split", "val", "--data", str(other), "--quiet"]) == 0
+
+    assert {path.name: path.read_bytes() for path in (evaluated / "evaluation" / "val").iterdir()} == before
+    data = json.loads((evaluated / "evaluation" / "val-orchard" / "metrics.json").read_text())["data"]
+    own = json.loads(before["metrics.json"])["data"]
+    assert data["source"] == str(other)
+    assert data["splits"].keys() == own["splits"].keys()
+    assert data["splits"]["val"] != own["splits"]["val"]
+
+
+@pytest.mark.parametrize("command", ["evaluate", "export", "doctor"])
+def test_masks_with_a_suffix_are_found_by_a_setting(
+    command: str, evaluated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = Path(shutil.copy(evaluated / "best.keras", tmp_path / "copy.keras"))
+    data = shutil.copytree(evaluated_data(evaluated), tmp_path / "data")
+    for mask in data.glob("*/mask/*.png"):
+        mask.rename(mask.with_stem(f"{mask.stem}_mask"))
+    arguments = ["doctor", str(data)]
+    if command != "doctor":
+        arguments = [command, str(model), "--data", str(data), "--output-dir", str(tmp_path / "out"), "--split", "val"]
+
+    assert main(arguments) == 1
+    capsys.readouterr()
+    assert main([*arguments, "--set", "dataset.mask_suffix=_mask"]) == 0
+
+    if command == "evaluate":
+        assert record(tmp_path / "out") == record(evaluated / "evaluation" / "val")
+
+
+def test_settings_go_on_top_of_those_of_the_run(
+    evaluated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", str(evaluated), "--set", "dataset.mask_sufix=_mask"]) == 2
+    assert "unknown key 'dataset.mask_sufix'; did you mean 'mask_suffix'?" in capsys.readouterr().err
+
+    assert main(["evaluate", str(evaluated), "--set", "dataset.mask_suffix=_mask", "--output-dir", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
 def test_data_without_training_images_gives_a_table_without_floor(
     evaluated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -163,7 +216,7 @@ def test_what_cannot_be_evaluated_is_one_line_and_leaves_the_earlier_files(
         ("model.onnx", b"", "model.onnx: neither a run directory nor a .keras, .h5, .tflite file"),
         ("gone.keras", None, "gone.keras: no such model file"),
         ("torn.keras", b"PK\x03\x04torn", "torn.keras: cannot be read as a Keras model: "),
-        ("gone", None, "gone: neither a run directory nor"),
+        ("gone", None, "gone: no such run directory"),
     ],
 )
 def test_what_is_no_model_is_one_line(

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from nano_u.cli.main import main
 from nano_u.deploy import micro_available
 
+NAMES = ("model", "kind", "split", "data")
 WITHOUT_NANO_U = """
 import sys
 class Refuse:
@@ -40,8 +42,8 @@ def read(path: Path) -> dict[str, object]:
 
 
 def evaluation(folder: Path) -> dict[str, object]:
-    """The evaluation in a folder, without what names the model and the split."""
-    return {key: value for key, value in read(folder / "metrics.json").items() if key not in ("model", "kind", "split")}
+    """The evaluation in a folder, without what names the model and the data."""
+    return {key: value for key, value in read(folder / "metrics.json").items() if key not in NAMES}
 
 
 def test_an_export_holds_its_files_and_the_record_describes_the_model(exported: Path) -> None:
@@ -136,6 +138,23 @@ def test_too_large_a_drop_fails_after_everything_is_written(
         f"nano-u: error: {folder / 'model.tflite'}: int8 loses {drop:.4f} IoU on test, more than the allowed 0.01\n"
     )
     assert {path.name for path in folder.iterdir()} == {"accuracy.txt", "export.json", "model.tflite"}
+
+
+def test_other_data_does_not_replace_the_export_of_the_runs_own(
+    exported: Path, tmp_path: Path, make_tiny_dataset: Callable[..., Path]
+) -> None:
+    other = make_tiny_dataset(tmp_path / "orchard", seed=5)
+    before = {path.name: path.read_bytes() for path in (exported / "export").iterdir()}
+
+    assert main(["export", str(exported), "--data", str(other), "--quiet"]) == 0
+    assert main(["evaluate", str(exported / "export-orchard" / "model.tflite"), "--quiet"]) == 0
+
+    assert {path.name: path.read_bytes() for path in (exported / "export").iterdir()} == before
+    data = read(exported / "export-orchard" / "export.json")["data"]
+    own = read(exported / "export" / "export.json")["data"]
+    assert (data["source"], own) == (str(other), read(exported / "provenance.json")["dataset"])
+    assert data["splits"]["train"]["sha256"] != own["splits"]["train"]["sha256"]
+    assert (exported / "evaluation" / "test-export-orchard-model.tflite").is_dir()
 
 
 def test_a_drop_within_the_gate_passes(exported: Path, tmp_path: Path) -> None:

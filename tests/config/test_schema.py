@@ -69,6 +69,11 @@ def test_lists_paths_and_single_names_are_accepted_from_python() -> None:
         ({"model": {"filters": [4, 0]}}, "model.filters[1]: should be greater than or equal to 1, got 0"),
         ({"model": {"input_shape": [48, 64]}}, "model.input_shape: should be a list of three integers"),
         ({"model": {"input_shape": [48, 64, "x"]}}, "model.input_shape[2]: should be an integer, got 'x'"),
+        (
+            {"model": {"input_shape": [48, 64, 1]}},
+            "model.input_shape: images are RGB, so the third number (channels) must be 3, got [48, 64, 1]",
+        ),
+        ({"dataset": {"split_seed": -1}}, "dataset.split_seed: should be greater than or equal to 0, got -1"),
         ({"model": {"pool_sizes": [2, [3]]}}, "model.pool_sizes: should be a list with one positive integer or"),
         ({"model": {"pool_sizes": [2, [3, 0]]}}, "model.pool_sizes: should be a list with one positive integer or"),
         ({"model": {"pool_sizes": []}}, "model.pool_sizes: should be a list with one positive integer or"),

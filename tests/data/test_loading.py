@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +137,23 @@ def test_synthetic_terrain_comes_at_the_model_size() -> None:
 
     assert set(splits) == {"train", "val", "test"}
     assert all(data.size == (8, 16) for data in splits.values())
+
+
+@pytest.mark.parametrize("source", ["flat", "synthetic"])
+def test_the_split_depends_on_its_own_seed_and_not_on_that_of_training(
+    source: str, write_pairs: Callable[..., Path]
+) -> None:
+    names = [f"drive{drive}_{frame}" for drive in range(8) for frame in range(3)]
+    data = str(write_pairs("flat", names)) if source == "flat" else source
+
+    def fingerprints(seed: int, split_seed: int) -> dict[str, str]:
+        changes = {"seed": seed, "dataset": DatasetConfig(split_seed=split_seed)}
+        return {
+            name: part.fingerprint() for name, part in load_data(data, EXPERIMENT.model_copy(update=changes)).items()
+        }
+
+    assert fingerprints(1, 0) == fingerprints(2, 0)
+    assert fingerprints(1, 0) != fingerprints(1, 1)
 
 
 def test_a_folder_may_be_called_synthetic_when_given_as_a_path(

@@ -44,6 +44,7 @@ FAULTS: dict[str, Fault] = {
     "unknown key": (nothing, ["traning.loss=dice"], ["unknown key 'traning'", "did you mean 'training'?"], 2),
     "unknown model name": (nothing, ["model_name=nano_v"], ["unknown model 'nano_v'", "nano_u, bu_net"], 2),
     "size that does not divide": (nothing, ["model.input_shape=[17,16,3]"], ["17", "16"], 1),
+    "images without colour": (nothing, ["model.input_shape=[16,16,1]"], ["images are RGB", "got [16, 16, 1]"], 2),
     "no data": (shutil.rmtree, [], ["no such folder"], 1),
     "monitor of a later version": (nothing, ["use_nas=true"], ["nas.enabled: "], 2),
     "teacher of a later version": (nothing, ["use_distillation=true"], ["use_distillation: "], 2),
@@ -98,6 +99,32 @@ def test_no_dataset_is_never_replaced_by_a_synthetic_one(
 
     assert capsys.readouterr().err.startswith("nano-u: error: data: no dataset named; give --data DIR")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["train", "epochs=5"], "; write --set epochs=5 (see"),
+        (["train", "here", "epochs=5", "training.loss=dice"], "; write --set epochs=5 training.loss=dice (see"),
+        (["doctor", "data", "dataset.mask_suffix=_mask"], "; write --set dataset.mask_suffix=_mask (see"),
+    ],
+)
+def test_a_setting_without_its_option_is_told_how_to_write_it(
+    arguments: list[str], hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+
+    error = capsys.readouterr().err
+    assert hint in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["train", "here"], ["experiments", "list", "file.yaml", "epochs=5"]])
+def test_other_extra_arguments_get_no_such_hint(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+
+    assert "Got unexpected extra argument" in (error := capsys.readouterr().err)
+    assert "--set" not in error
 
 
 @pytest.mark.parametrize("command", ["evaluate", "export"])

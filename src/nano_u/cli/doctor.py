@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,7 +14,7 @@ from nano_u.cli import console
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from nano_u.config import DatasetConfig
+    from nano_u.config import ExperimentConfig
     from nano_u.data import DoctorReport, Finding, GroupRow
     from nano_u.reporting.table import Table
 
@@ -25,28 +25,31 @@ STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
 def doctor_command(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="Folder of images and masks.", show_default=False)],
-    mask_suffix: Annotated[str, typer.Option(metavar="TEXT", help="End of mask stems: _mask, _L.")] = "",
-    image_suffix: Annotated[str, typer.Option(metavar="TEXT", help="End of image stems.")] = "",
+    mask_suffix: Annotated[str | None, typer.Option(metavar="TEXT", help="End of mask stems: _mask, _L.")] = None,
+    image_suffix: Annotated[str | None, typer.Option(metavar="TEXT", help="End of image stems.")] = None,
     group_pattern: Annotated[
         str | None,
         typer.Option(metavar="REGEX", help="Its part (?P<group>...) names the video or place; default: up to last _."),
     ] = None,
     ignore_index: Annotated[int | None, typer.Option(metavar="N", help="Mask value of pixels to ignore.")] = None,
     allow_unpaired: Annotated[bool, typer.Option("--allow-unpaired", help="Leave files without partner out.")] = False,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE...", help="After DATA: for example dataset.split_seed=1."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")] = False,
 ) -> None:
     """Check pairs, sizes, encodings, class share, copies across splits and unreadable files; exit 1 on errors."""
-    from nano_u.config import config_from_mapping
+    from nano_u.config import load_experiment
 
-    options: dict[str, Any] = {
-        "mask_suffix": mask_suffix,
-        "image_suffix": image_suffix,
-        "group_pattern": group_pattern,
-        "ignore_index": ignore_index,
-        "allow_unpaired": allow_unpaired,
+    settings = {
+        "dataset.mask_suffix": mask_suffix,
+        "dataset.image_suffix": image_suffix,
+        "dataset.group_pattern": group_pattern,
+        "dataset.ignore_index": ignore_index,
+        "dataset.allow_unpaired": allow_unpaired or None,
     }
-    given = {name: value for name, value in options.items() if value is not None}
-    report = _examined(data, config_from_mapping({"dataset": given}).dataset)
+    report = _examined(data, load_experiment(None, None, overrides or (), settings=settings))
     if as_json:
         typer.echo(json.dumps(report.to_dict(), indent=2, allow_nan=False))
     else:
@@ -55,7 +58,7 @@ def doctor_command(
         raise typer.Exit(report.exit_code)
 
 
-def _examined(data: Path, dataset_config: DatasetConfig) -> DoctorReport:
+def _examined(data: Path, config: ExperimentConfig) -> DoctorReport:
     from rich.progress import Progress
 
     from nano_u.data import examine
@@ -65,7 +68,8 @@ def _examined(data: Path, dataset_config: DatasetConfig) -> DoctorReport:
         task = progress.add_task("reading", total=None)
         return examine(
             data,
-            dataset_config,
+            config.dataset,
+            val_fraction=config.val_fraction,
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
 

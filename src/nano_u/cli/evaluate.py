@@ -21,6 +21,10 @@ def evaluate_command(
     split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
     threshold: Annotated[float, typer.Option(help="Probability from which a pixel is foreground.")] = 0.5,
     output_dir: Annotated[Path | None, typer.Option(metavar="DIR", help="Where tables and pictures go.")] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE...", help="After MODEL: for example dataset.mask_suffix=_mask."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")] = False,
 ) -> None:
     """Accuracy per group and pooled, threshold sweep, precision-recall curve, gallery of the worst images."""
@@ -35,6 +39,7 @@ def evaluate_command(
             split=split,
             threshold=threshold,
             output_dir=output_dir,
+            overrides=overrides or (),
             loading=lambda done, total: step("reading images", done, total),
             predicting=lambda done, total: step("predicting", done, total),
         )

@@ -37,6 +37,10 @@ def export_command(
     keras: Annotated[
         bool, typer.Option("--keras", help="Also write stock.keras, which loads without nano_u installed.")
     ] = False,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE...", help="After MODEL: for example dataset.mask_suffix=_mask."),
+    ] = None,
 ) -> None:
     """Write model.tflite (int8 in and out), check its operators, compare with TensorFlow Lite Micro and with float."""
     from nano_u.cli.progress import step_bars
@@ -53,6 +57,7 @@ def export_command(
             max_iou_drop=max_iou_drop,
             calibration_images=calibration_images,
             keras=keras,
+            overrides=overrides or (),
             progress=step,
         )
     show_export(export)

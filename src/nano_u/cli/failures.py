@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import typer
@@ -22,6 +23,9 @@ EXTRAS = {
     "tflite_micro": "mcu",
 }
 """Optional packages by import name, and the extra that installs each."""
+
+EXTRA_SETTING = re.compile(r"Got unexpected extra argument.*?[( ]([\w.]+=.*)\)$")
+"""typer's complaint about `epochs=5` without `--set` before it."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,12 @@ def _failure(message: str, exit_code: int) -> Failure:
 def _usage_message(error: typer.TyperException) -> str:
     message = error.format_message().rstrip(".")
     context = getattr(error, "ctx", None)
-    return f"{message} (see '{context.command_path} --help')" if context is not None else message
+    if context is None:
+        return message
+    setting = EXTRA_SETTING.match(message)
+    if setting is not None and any("--set" in parameter.opts for parameter in context.command.params):
+        message += f"; write --set {setting[1]}"
+    return f"{message} (see '{context.command_path} --help')"
 
 
 def _one_line(text: str) -> str:

@@ -21,6 +21,8 @@ from pydantic import (
 from nano_u.config.settings import from_plain, to_plain
 from nano_u.config.synonyms import settle, settle_interval, settle_nas
 
+RGB_CHANNELS = 3
+
 
 def _as_tuple(value: Any) -> Any:
     return tuple(_as_tuple(item) for item in value) if isinstance(value, (list, tuple)) else value
@@ -38,6 +40,8 @@ def _image_shape(value: Any) -> Any:
     value = _as_tuple(value)
     if not isinstance(value, tuple) or len(value) != 3:
         raise ValueError("should be a list of three integers: [height, width, channels]")
+    if isinstance(value[2], int) and value[2] != RGB_CHANNELS:
+        raise ValueError(f"images are RGB, so the third number (channels) must be {RGB_CHANNELS}")
     return value
 
 
@@ -117,12 +121,17 @@ class AugmentationConfig(Section):
 
 
 class DatasetConfig(Section):
-    """How a folder of images and masks is read; the pattern's `group` names the drive or sequence of an image."""
+    """How a folder of images and masks is read; the pattern's `group` names the drive or sequence of an image.
+
+    `split_seed` decides which groups are for validation and test, apart from the seed of training: models of several
+    seeds are measured on the same images.
+    """
 
     image_suffix: str = ""
     mask_suffix: str = ""
     group_pattern: str = r"^(?P<group>.*)_[^_]*$"
     test_fraction: ShareBelowOne = 0.2
+    split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     ignore_index: Annotated[int, Field(ge=0, le=65535)] | None = None
     allow_unpaired: bool = False
     allow_group_overlap: bool = True

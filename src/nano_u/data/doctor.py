@@ -17,6 +17,7 @@ from nano_u.data.index import DatasetIndex, arrange
 from nano_u.data.inspection import PairFacts, inspect_pair
 from nano_u.data.survey import Survey, duplicate_problems, survey_dataset, unpaired_problems
 from nano_u.errors import DataError
+from nano_u.runs import usable_cpus
 
 if TYPE_CHECKING:
     from nano_u.config import DatasetConfig
@@ -32,7 +33,6 @@ def examine(
     dataset_config: DatasetConfig,
     *,
     val_fraction: float = 0.2,
-    seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> DoctorReport:
     """Read every image and mask once and report; raises DataError only where no dataset can be recognised.
@@ -42,7 +42,7 @@ def examine(
     survey = survey_dataset(Path(root), dataset_config)
     findings = _pairing_findings(survey, dataset_config.allow_unpaired)
     try:
-        index = arrange(survey, dataset_config, val_fraction=val_fraction, seed=seed)
+        index = arrange(survey, dataset_config, val_fraction=val_fraction, seed=dataset_config.split_seed)
     except DataError as error:
         findings.append(Finding("error", str(error)))
         index = DatasetIndex(survey.layout.root, {}, ())
@@ -79,7 +79,7 @@ def _inspect(
 ) -> list[PairFacts]:
     samples = [(split, sample) for split, members in index.splits.items() for sample in members]
     facts: list[PairFacts] = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(usable_cpus()) as pool:
         for fact in pool.map(lambda entry: inspect_pair(entry[0], entry[1], dataset_config), samples):
             facts.append(fact)
             if progress is not None:

@@ -37,18 +37,20 @@ class DatasetIndex:
 
 
 def index_dataset(
-    root: Path | str, dataset_config: DatasetConfig, *, val_fraction: float = 0.2, seed: int = 0
+    root: Path | str, dataset_config: DatasetConfig, *, val_fraction: float = 0.2, seed: int | None = None
 ) -> DatasetIndex:
     """Index the dataset in `root`; raises DataError that names every file which cannot be used as it is.
 
     A flat dataset is split by groups: `dataset.test_fraction` and `val_fraction` are shares of all images. Where
-    folders give `train` but no `val`, `val_fraction` of the training images is taken, by groups as well.
+    folders give `train` but no `val`, `val_fraction` of the training images is taken, by groups as well. `seed` stands
+    in for `dataset.split_seed`, which decides the groups.
     """
     survey = survey_dataset(Path(root), dataset_config)
     problems = [*duplicate_problems(survey), *(() if dataset_config.allow_unpaired else unpaired_problems(survey))]
     if problems:
         raise DataError(f"{survey.layout.root}: {'; '.join(problems)}")
-    return arrange(survey, dataset_config, val_fraction=val_fraction, seed=seed)
+    chosen = dataset_config.split_seed if seed is None else seed
+    return arrange(survey, dataset_config, val_fraction=val_fraction, seed=chosen)
 
 
 def arrange(survey: Survey, dataset_config: DatasetConfig, *, val_fraction: float, seed: int) -> DatasetIndex:

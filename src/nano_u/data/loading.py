@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from nano_u.data.mask_values import MaskEncoding, encoding_warnings, palette_dis
 from nano_u.data.names import shortened
 from nano_u.data.sample import Sample
 from nano_u.errors import DataError
+from nano_u.runs import usable_cpus
 
 if TYPE_CHECKING:
     from nano_u.config import DatasetConfig, ExperimentConfig
@@ -44,8 +44,8 @@ def load_data(data: str, config: ExperimentConfig, *, progress: Progress | None 
     if data == SYNTHETIC:
         from nano_u.data.synthetic import synthetic_splits
 
-        return dict(synthetic_splits((height, width), config.seed))
-    index = index_dataset(data, config.dataset, val_fraction=config.val_fraction, seed=config.seed)
+        return dict(synthetic_splits((height, width), config.dataset.split_seed))
+    index = index_dataset(data, config.dataset, val_fraction=config.val_fraction)
     for warning in index.warnings:
         logger.warning("%s: %s", data, warning)
     samples = [sample for split in index.splits.values() for sample in split]
@@ -67,7 +67,7 @@ def load_images(
     masks = np.empty((len(samples), *size, 1), np.uint8)
     encodings: dict[str, MaskEncoding] = {}
     problems: list[str] = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(usable_cpus()) as pool:
         loaded = pool.map(lambda sample: _load(sample, size, dataset_config), samples)
         for place, (sample, pair) in enumerate(zip(samples, loaded, strict=True)):
             if isinstance(pair, DataError):

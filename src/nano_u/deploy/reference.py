@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Any
@@ -13,6 +12,7 @@ import numpy.typing as npt
 from nano_u.deploy.flatbuffer import read_graph
 from nano_u.deploy.progress import Progress
 from nano_u.errors import DeployError, MissingDependencyError
+from nano_u.runs import usable_cpus
 
 
 class ReferenceModel:
@@ -26,7 +26,7 @@ class ReferenceModel:
         self.input_quantization = self.graph.input.quantization
         self.output_quantization = self.graph.output.quantization
         self._tflite = tflite
-        self._threads = threads or os.cpu_count() or 1
+        self._threads = threads or usable_cpus()
         _interpreter(tflite)  # refuses here, not at the first prediction, what cannot run
 
     def quantise(self, images: npt.NDArray[np.floating]) -> npt.NDArray[np.int8]:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nano_u.data.image_set import ImageSet
+from nano_u.data.names import natural_key
 from nano_u.errors import ConfigError
 from nano_u.evaluation.bootstrap import (
     BootstrapTotals,
@@ -21,7 +22,7 @@ from nano_u.evaluation.bootstrap import (
     default_block_length,
 )
 from nano_u.evaluation.counts import ConfusionCounts, frame_counts, threshold_logits, total_counts
-from nano_u.evaluation.frame_order import natural_key, natural_order
+from nano_u.evaluation.frame_order import natural_order
 from nano_u.evaluation.inputs import checked_floor, checked_logits, looks_like_probabilities
 from nano_u.evaluation.metrics import SegmentationMetrics, segmentation_metrics
 

@@ -2,7 +2,7 @@
 
 from nano_u.runs.atomic import atomic_path, write_text_atomic
 from nano_u.runs.directory import RunDirectory, create_run, open_run
-from nano_u.runs.provenance import collect_provenance
+from nano_u.runs.provenance import collect_provenance, usable_cpus
 from nano_u.runs.strict_json import read_json, write_json
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "create_run",
     "open_run",
     "read_json",
+    "usable_cpus",
     "write_json",
     "write_text_atomic",
 ]

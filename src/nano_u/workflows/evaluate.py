@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +52,7 @@ def evaluate_model(
     split: str = "test",
     threshold: float = DEFAULT_THRESHOLD,
     output_dir: Path | None = None,
+    overrides: Sequence[str] = (),
     loading: Progress | None = None,
     predicting: Progress | None = None,
 ) -> EvaluationRun:
@@ -59,12 +60,13 @@ def evaluate_model(
 
     int8 models are computed as the device computes them. `threshold` is a probability in [0, 1]. Files go to
     `output_dir`, else to `evaluation/` in the run, or here where there is none: `<split>` for a run's best model,
-    `<split>-int8` for a `.tflite`, `<split>-<file>` for another file. The floor is that of the data's own training
-    split; without one there is none. Raises ModelError, DataError or ConfigError, in one line each.
+    `<split>-int8` for its export, `<split>-<file>` for another file; data other than the run's own adds its name. The
+    floor is that of the data's own training split; without one there is none. `overrides` change how data is read:
+    `dataset.mask_suffix=_mask`. Raises ModelError, DataError or ConfigError, in one line each.
     """
-    source = find_model(model)
+    source = find_model(model, data=data, overrides=overrides)
     predictor = load_predictor(source.path)
-    splits = source.load_data(data, predictor.input_shape, loading)
+    splits = source.load_data(predictor.input_shape, loading)
     chosen = split_of(splits, split)
     floor = floor_of(splits)
     logits = predictor.of(chosen, predicting)
@@ -73,20 +75,21 @@ def evaluate_model(
     folder = output_dir or _folder(source, predictor.kind, split)
     folder.mkdir(parents=True, exist_ok=True)
     _write_figures(folder, evaluation, logits, chosen, floor)
-    record = {"model": source.path.name, "kind": predictor.kind, "split": split, **evaluation.to_dict()}
-    write_json(folder / "metrics.json", record)
+    names = {"model": source.path.name, "kind": predictor.kind, "split": split}
+    write_json(folder / "metrics.json", {**names, "data": source.data_record(splits), **evaluation.to_dict()})
     write_text_atomic(folder / "table.txt", evaluation_table(evaluation).to_text())
     return EvaluationRun(evaluation, predictor.kind, split, folder)
 
 
 def _folder(source: ModelSource, kind: str, split: str) -> Path:
-    """A folder per model of a run, so that the int8 table, say, does not replace the float one."""
+    """A folder per model and data of a run, so that the int8 table, say, does not replace the float one."""
     if source.run is None:
         return Path("evaluation") / (split if kind == "float32" else f"{split}-{kind}")
-    if kind != "float32":
-        return source.run.evaluation_dir(f"{split}-{kind}")
-    is_best = source.path.resolve() == source.run.best_model_path.resolve()
-    return source.run.evaluation_dir(split if is_best else f"{split}-{source.path.name}")
+    own = {source.run.best_model_path: None, source.run.export_dir / "model.tflite": kind}
+    names = {path.resolve(): name for path, name in own.items()}
+    place = source.path.resolve()
+    model = names[place] if place in names else "-".join(place.relative_to(source.run.path.resolve()).parts)
+    return source.run.evaluation_dir("-".join(part for part in (split, model, source.data_label) if part))
 
 
 def _write_figures(

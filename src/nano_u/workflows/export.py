@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ from nano_u.models import load_model, save_model
 from nano_u.reporting import ExportSizes, accuracy_drop_table, export_table, int8_drop
 from nano_u.runs import atomic_path, write_json, write_text_atomic
 from nano_u.workflows.prediction import Predictor, float_predictor_of, int8_predictor_of
-from nano_u.workflows.source import find_model, floor_of, split_of
+from nano_u.workflows.source import ModelSource, find_model, floor_of, split_of
 
 if TYPE_CHECKING:
     import keras
@@ -77,13 +77,15 @@ def export_model(
     max_iou_drop: float | None = None,
     keras: bool = False,
     calibration_images: int | None = None,
+    overrides: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Export:
     """Convert to full-integer int8 with real calibration images, verify, and compare accuracy on the same images.
 
     Calibration images are spread evenly over the training split. Accuracy is measured on `split`: test where there is
     one, else val. Writes `model.tflite`, `export.json`, `accuracy.txt` and, with `keras`, `stock.keras` made of stock
-    Keras layers only.
+    Keras layers only, to `output_dir`, else to `export/` in the run (`export-<data>` where data is not the run's own),
+    or here where there is none. `overrides` go on top of the run's configuration.
 
     Raises:
         BudgetError: int8 loses more than `max_iou_drop` IoU; the files are written all the same.
@@ -92,12 +94,12 @@ def export_model(
     """
     if max_iou_drop is not None and not 0.0 <= max_iou_drop <= 1.0:
         raise ConfigError(f"max_iou_drop must lie in [0, 1], got {max_iou_drop}")
-    source = find_model(model)
+    source = find_model(model, data=data, overrides=overrides)
     if source.path.suffix == ".tflite":
         raise DeployError(f"{source.path}: already int8; export takes a run directory or a .keras file")
     network = load_model(source.path)
     predictor = float_predictor_of(network)
-    splits = source.load_data(data, predictor.input_shape, _step(progress, "reading images"))
+    splits = source.load_data(predictor.input_shape, _step(progress, "reading images"))
     options = source.config.export
     wanted = options.calibration_images if calibration_images is None else calibration_images
     calibration = calibration_set(split_of(splits, "train"), wanted)
@@ -117,8 +119,9 @@ def export_model(
         calibration_images=len(calibration),
         verification=_verified(tflite, images, progress),
     )
-    folder = output_dir or (source.run.export_dir if source.run else Path("export"))
-    export = _write(folder, tflite, record, before, after, evaluated, to_stock_keras(network) if keras else None)
+    stock = to_stock_keras(network) if keras else None
+    folder = output_dir or _folder(source)
+    export = _write(folder, tflite, record, source.data_record(splits), before, after, evaluated, stock)
     limit = options.max_iou_drop if max_iou_drop is None else max_iou_drop
     if limit is not None:
         _check_gate(export, limit)
@@ -167,6 +170,7 @@ def _write(
     folder: Path,
     tflite: bytes,
     record: ExportRecord,
+    data: dict[str, Any],
     before: Evaluation,
     after: Evaluation,
     split: str,
@@ -182,10 +186,18 @@ def _write(
             save_model(stock, temporary)
     export = Export(folder, path, record, before, after, split, stock_path)
     accuracy = {"split": split, "float": before.to_dict(), "int8": after.to_dict(), "iou_drop": export.iou_drop}
-    write_json(folder / "export.json", {**record.to_dict(), "accuracy": accuracy})
+    write_json(folder / "export.json", {**record.to_dict(), "data": data, "accuracy": accuracy})
     text = accuracy_drop_table(before, after).to_text() + "\n" + export_table(export.sizes).to_text()
     write_text_atomic(folder / "accuracy.txt", text)
     return export
+
+
+def _folder(source: ModelSource) -> Path:
+    """The run's `export/`; another beside it for other data, whose images set other int8 ranges."""
+    if source.run is None:
+        return Path("export")
+    folder, label = source.run.export_dir, source.data_label
+    return folder if label is None else folder.with_name(f"{folder.name}-{label}")
 
 
 def _check_gate(export: Export, limit: float) -> None:
