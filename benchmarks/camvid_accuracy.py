@@ -3,8 +3,8 @@
     python benchmarks/camvid_accuracy.py [--data DIR] [--seeds 1 2 3] [--variants default after_pointwise]
 
 Every row is one `train` with the default settings, one `evaluate` on the test split and one `export`, into `--runs`.
-A run that is there already is read, not trained again. Exits 1 when a target is missed, and says so when the data set
-is absent.
+A run that is there already with the very same settings is read, not trained again; with other settings it is refused.
+Exits 1 when a target is missed, and says so when the data set is absent.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from nano_u.config import load_experiment
+from nano_u.errors import NanoUError, RunError
 from nano_u.evaluation import Evaluation
-from nano_u.runs import open_run
+from nano_u.runs import RunDirectory, open_run
 from nano_u.workflows import export_model, run_training
 
 CAMVID = Path(__file__).resolve().parents[2] / "shared" / "data" / "camvid_road_160x120"
@@ -60,9 +61,13 @@ def measure(variant: str, seed: int, *, data: Path, epochs: int, runs: Path) -> 
     """Train (unless it is done), then compare float and int8 on the test split."""
     path = runs / f"{variant}-seed{seed}"
     settings = {"data": str(data), "epochs": epochs, "seed": seed}
+    config = load_experiment(None, overrides=VARIANTS[variant], settings=settings)
     started = time.perf_counter()
-    if not (path.is_dir() and open_run(path).is_finished):
-        run_training(load_experiment(None, overrides=VARIANTS[variant], settings=settings), run_path=path)
+    if RunDirectory(path).is_finished:
+        if load_experiment(open_run(path).config_path) != config:
+            raise RunError(f"{path}: was trained with other settings; remove it or give another --runs")
+    else:
+        run_training(config, run_path=path)
     seconds = time.perf_counter() - started
     export = export_model(path, split="test")
     float_iou, floor = by_group(export.float_evaluation)
@@ -108,7 +113,11 @@ def main() -> int:
     missed = 0
     for variant in arguments.variants:
         options = {"data": arguments.data, "epochs": arguments.epochs, "runs": arguments.runs}
-        missed += report(variant, [measure(variant, seed, **options) for seed in arguments.seeds])
+        try:
+            rows = [measure(variant, seed, **options) for seed in arguments.seeds]
+        except NanoUError as error:
+            raise SystemExit(f"camvid_accuracy: {error}") from error
+        missed += report(variant, rows)
     return 1 if missed else 0
 
 

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +19,7 @@ from nano_u.config import ExperimentConfig, load_experiment
 from nano_u.data import load_data
 from nano_u.graph import read_architecture, summarise
 
-RUN_FILES = {"best.keras", "config.yaml", "graph.json", "history.csv", "metrics.json", "provenance.json"}
+RUN_FILES = {"best.keras", "config.yaml", "graph.json", "history.csv", "history.png", "metrics.json", "provenance.json"}
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -45,8 +48,8 @@ def test_the_history_has_a_row_per_epoch_and_the_metrics_the_last_and_the_best(t
     assert metrics["final"] == {key: float(rows[-1][key]) for key in ("loss", "iou", "val_loss", "val_iou")}
     best = max(rows, key=lambda row: float(row["val_iou"]))
     assert metrics["best_epoch"] == int(best["epoch"])
-    if not metrics["batch_norm"]["reestimated"]:
-        assert metrics["validation"]["pooled"]["metrics"]["iou"] == pytest.approx(float(best["val_iou"]), abs=1e-6)
+    assert not metrics["batch_norm"]["reestimated"]
+    assert metrics["validation"]["pooled"]["metrics"]["iou"] == pytest.approx(float(best["val_iou"]), abs=1e-6)
 
 
 def test_the_architecture_record_counts_the_parameters_of_the_model(tiny_run: Path) -> None:
@@ -145,6 +148,26 @@ def test_a_savedmodel_copy_computes_what_the_best_model_computes(
     images = np.random.default_rng(0).random((3, 16, 16, 3), np.float32)
     served = tf.saved_model.load(str(run / "model"))
     np.testing.assert_allclose(served.serve(images), load_model(run / "best.keras")(images, training=False), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_two_processes_with_two_threads_train_byte_equal_weights(
+    tmp_path: Path, make_tiny_dataset: Callable[..., Path]
+) -> None:
+    """The default network at its own size, where threads share the work of a step."""
+    from nano_u.models import load_model
+
+    data = make_tiny_dataset(tmp_path / "data", train=48, size=(48, 64))
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_THREADS")}
+    weights = []
+    for run in (tmp_path / "first", tmp_path / "second"):
+        arguments = ["--data", str(data), "--run-dir", str(run), "--epochs", "2", "--set", "training.threads=2"]
+        subprocess.run([sys.executable, "-m", "nano_u", "train", "--quiet", *arguments], env=environment, check=True)
+        threads = json.loads((run / "provenance.json").read_text())["threads"]
+        weights.append(b"".join(weight.tobytes() for weight in load_model(run / "best.keras").get_weights()))
+        assert threads["configured"] == 2
+
+    assert weights[0] == weights[1]
 
 
 def test_the_defaults_that_the_help_names_are_those_of_an_experiment() -> None:

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from nano_u.config import ExperimentConfig
 from nano_u.data.pipeline import batch_indices
+from nano_u.data.synthetic import synthetic_terrain
 from nano_u.errors import ConfigError, DataError, NonFiniteLossError
 from nano_u.models import create_nano_u
 from nano_u.training import train_single_model
@@ -16,6 +17,7 @@ from nano_u.training import train_single_model
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((10, 16, 16, 3), np.float32)
 MASKS = (IMAGES.mean(axis=-1, keepdims=True) > 0.5).astype(np.float32)
+PLAIN_ADAM = {"schedule": "constant", "optimizer": "adam"}
 SHORT = {"epochs": 2, "batch_size": 4, "learning_rate": 0.01, "seed": 3}
 
 
@@ -54,9 +56,7 @@ def test_two_runs_give_byte_equal_weights() -> None:
 def test_first_losses_agree_with_bare_keras() -> None:
     """Augmentation off, same order of images: our layers, loss and pipeline compute what stock Keras computes."""
     ours, theirs = tiny_model(), stock_copy(tiny_model())
-    config = ExperimentConfig.model_validate(
-        {**SHORT, "augmentation": {"enabled": False}, "training": {"schedule": "constant", "optimizer": "adam"}}
-    )
+    config = ExperimentConfig.model_validate({**SHORT, "augmentation": {"enabled": False}, "training": PLAIN_ADAM})
     losses: list[float] = []
     record = keras.callbacks.LambdaCallback(on_train_batch_end=lambda _, logs: losses.append(logs["loss"]))
     train_single_model(ours, config, (IMAGES, MASKS), callbacks=[record])
@@ -72,6 +72,32 @@ def test_first_losses_agree_with_bare_keras() -> None:
             expected.append(total / seen)  # Keras' logs hold the mean over the epoch so far
 
     np.testing.assert_allclose(losses, expected, rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_fifty_steps_of_the_default_network_agree_with_bare_keras() -> None:
+    """At a small learning rate: from 1e-4 on, stock Keras started 1e-7 away parts from itself by more than 1e-4."""
+    data = synthetic_terrain(160)
+    images, masks = data.images.astype(np.float32) / 255, data.masks.astype(np.float32)
+    keras.utils.set_random_seed(7)
+    ours = create_nano_u()
+    theirs = stock_copy(ours)
+    config = {"epochs": 5, "batch_size": 16, "learning_rate": 1e-5, "seed": 3, "augmentation": {"enabled": False}}
+    means: list[float] = []
+    record = keras.callbacks.LambdaCallback(on_train_batch_end=lambda _, logs: means.append(logs["loss"]))
+
+    train_single_model(ours, {**config, "training": PLAIN_ADAM}, (images, masks), callbacks=[record])
+
+    theirs.compile(keras.optimizers.Adam(1e-5), keras.losses.BinaryCrossentropy(from_logits=True), jit_compile=False)
+    expected = []
+    for step in range(50):
+        chosen = batch_indices(160, batch_size=16, seed=3, epoch=1 + step // 10, batch=step % 10)
+        theirs.reset_metrics()
+        expected.append(theirs.train_on_batch(images[chosen], masks[chosen], return_dict=True)["loss"])
+    sums = np.reshape(means, (5, 10)) * np.arange(1, 11)  # Keras' logs hold the mean over the epoch so far
+    losses = np.diff(sums, axis=1, prepend=0.0).ravel()
+    np.testing.assert_allclose(losses, expected, rtol=1e-4)
+    assert expected[-1] < 0.95 * expected[0]
 
 
 def stock_copy(model: keras.Model) -> keras.Model:
@@ -91,7 +117,7 @@ def stock_copy(model: keras.Model) -> keras.Model:
 
 def test_a_nan_image_stops_training_and_is_named() -> None:
     images = IMAGES.copy()
-    images[6, 0, 0, 0] = np.nan
+    images[6, 4:12, 4:12] = np.nan  # the middle, which augmentation always shows
     data = SimpleNamespace(images=images, masks=MASKS, names=tuple(f"image_{i}" for i in range(10)))
 
     with pytest.raises(NonFiniteLossError, match=r"epoch 1, batch \d \(images: .*image_6") as caught:
@@ -115,6 +141,24 @@ def test_plateau_and_early_stopping_and_averaging_run() -> None:
     history = train_single_model(tiny_model(), config, (IMAGES, MASKS), (IMAGES, MASKS))
 
     assert len(history.epoch) < 6
+
+
+@pytest.mark.parametrize("validation", [(), ((IMAGES, MASKS),)])
+def test_the_plateau_schedule_lowers_the_rate_when_the_loss_stands_still(
+    validation: tuple[tuple[np.ndarray, np.ndarray], ...],
+) -> None:
+    """Ten still epochs are Keras' patience."""
+    options = {"schedule": "plateau", "batch_norm_momentum": 0.5}
+    config = {"epochs": 16, "batch_size": 10, "learning_rate": 1e-12, "augmentation": {"enabled": False}}
+    model, rates = tiny_model(), []
+    record = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: rates.append(float(model.optimizer.learning_rate)))
+
+    train_single_model(model, {**config, "training": options}, (IMAGES, MASKS), *validation, callbacks=[record])
+
+    shares = np.divide(rates, 1e-12)  # approx has an absolute tolerance of 1e-12
+    assert shares[:10] == pytest.approx(np.ones(10))
+    assert (np.diff(shares) <= 0).all()
+    assert shares[-1] == pytest.approx(0.1)
 
 
 def test_an_endless_dataset_and_an_unknown_key_are_refused() -> None:

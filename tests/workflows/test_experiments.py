@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -10,10 +11,10 @@ import pytest
 
 from nano_u.config import ExperimentConfig, config_to_yaml
 from nano_u.errors import ConfigError, DataError, RunError
-from nano_u.runs import create_run, write_json, write_text_atomic
+from nano_u.runs import RunDirectory, create_run, write_json, write_text_atomic
 from nano_u.workflows.experiments import Trial, plan_trials, rank, read_trial, run_experiments, trials_of, write_summary
 
-FILE = "experiments:\n  small: {seed: 5, model: {bottleneck: 8}}\n  large: {model: {bottleneck: 64}}\n"
+FILE = "data: synthetic\nexperiments:\n  small: {seed: 5, model: {bottleneck: 8}}\n  large: {model: {bottleneck: 64}}\n"
 
 
 @pytest.fixture
@@ -31,13 +32,13 @@ def write_run(config: ExperimentConfig, path: Path, iou: float | None) -> None:
     write_json(run.metrics_path, {"best_epoch": 7, "validation": validation})
 
 
-def trainer(scores: Mapping[str, float | Exception]) -> Callable[..., None]:
+def trainer(scores: Mapping[str, float | BaseException]) -> Callable[..., None]:
     """Trains each run directory, by its name, to a score or to an error."""
 
     def train(config: ExperimentConfig, path: Path, report: Callable[[str], None]) -> None:
         report("epoch 1/50")
         outcome = scores[path.name]
-        if isinstance(outcome, Exception):
+        if isinstance(outcome, BaseException):
             raise outcome
         write_run(config, path, outcome)
 
@@ -66,6 +67,26 @@ def test_a_wrong_override_is_refused_before_anything_runs(file: Path, tmp_path: 
         plan_trials(file, ["small"], seeds=1, root=tmp_path, overrides=["epoch=3"])
 
 
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ("{data: null}", "data: no dataset named"),
+        ("{model_name: nano_v}", "model_name: unknown model 'nano_v'; known: nano_u, bu_net"),
+        ("{use_distillation: true}", "use_distillation: "),
+        ("{nas: {enabled: true}}", "nas.enabled: "),
+    ],
+)
+def test_what_could_never_be_trained_is_refused_before_anything_runs(
+    file: Path, tmp_path: Path, wrong: str, reason: str
+) -> None:
+    file.write_text(FILE + f"  wrong: {wrong}\n")
+
+    with pytest.raises(ConfigError) as caught:
+        plan_trials(file, ["small", "wrong"], seeds=1, root=tmp_path)
+
+    assert str(caught.value).startswith(f"experiment 'wrong': {reason}")
+
+
 def test_a_failing_trial_is_marked_and_the_others_go_on(file: Path, tmp_path: Path) -> None:
     planned = plan_trials(file, ["small", "large"], seeds=2, root=tmp_path)
     outcomes = {"small-seed5": DataError("no masks"), "small-seed6": 0.5, "large-seed0": OSError(28, "disk full")}
@@ -92,11 +113,70 @@ def test_a_failing_trial_is_marked_and_the_others_go_on(file: Path, tmp_path: Pa
     assert states[-1] == ["failed", "done", "failed", "done"]
 
 
-def test_an_error_of_ours_in_the_program_ends_everything(file: Path, tmp_path: Path) -> None:
+def test_whatever_a_trial_raises_the_others_go_on_and_debug_shows_the_traceback(
+    file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     planned = plan_trials(file, ["small"], seeds=2, root=tmp_path)
+    caplog.set_level(logging.DEBUG, logger="nano_u")
 
-    with pytest.raises(ZeroDivisionError):
-        run_experiments(planned, trainer({"small-seed5": ZeroDivisionError()}))
+    trials = run_experiments(planned, trainer({"small-seed5": ZeroDivisionError("one\ntwo"), "small-seed6": 0.5}))
+
+    assert [(trial.status, trial.error) for trial in trials] == [
+        ("failed", "ZeroDivisionError: one two"),
+        ("done", None),
+    ]
+    assert [record.levelname for record in caplog.records] == ["DEBUG"]
+    assert "in train\n" in caplog.text
+    assert "ZeroDivisionError: one" in caplog.text
+
+
+def test_an_interrupt_ends_everything_and_the_summary_says_how_far_it_came(file: Path, tmp_path: Path) -> None:
+    planned = plan_trials(file, ["small", "large"], seeds=2, root=tmp_path)
+    summary = tmp_path / "summary.csv"
+
+    with pytest.raises(KeyboardInterrupt):
+        run_experiments(planned, trainer({"small-seed5": 0.5, "small-seed6": KeyboardInterrupt()}), summary=summary)
+
+    assert [(row["run"], row["status"], row["error"]) for row in csv.DictReader(summary.read_text().splitlines())] == [
+        (str(tmp_path / "small-seed5"), "done", ""),
+        (str(tmp_path / "small-seed6"), "failed", "interrupted"),
+    ]
+
+
+def write_interrupted_run(config: ExperimentConfig, path: Path) -> None:
+    """What a training that was killed after its first epoch leaves."""
+    run = create_run(path, name="nano_u")
+    write_text_atomic(run.config_path, config_to_yaml(config))
+    for left in (run.best_model_path, run.history_path, run.path / "history.png"):
+        left.write_text("of the interrupted training")
+    (run.evaluation_dir("val")).mkdir(parents=True)
+
+
+def test_an_interrupted_trial_is_trained_afresh(file: Path, tmp_path: Path) -> None:
+    planned = plan_trials(file, ["small"], seeds=1, root=tmp_path)
+    trial, config = planned[0]
+    write_interrupted_run(config, trial.run)
+
+    (again,) = run_experiments(planned, trainer({"small-seed5": 0.5}))
+
+    assert (again.status, again.val_iou) == ("done", 0.5)
+    assert {path.name for path in trial.run.iterdir()} == {"config.yaml", "metrics.json"}
+
+
+def test_an_interrupted_trial_of_other_settings_or_still_running_is_left_alone(file: Path, tmp_path: Path) -> None:
+    planned = plan_trials(file, ["small"], seeds=1, root=tmp_path)
+    trial, config = planned[0]
+    write_interrupted_run(config, trial.run)
+    before = {path.name for path in trial.run.iterdir()}
+    other = plan_trials(file, ["small"], seeds=1, root=tmp_path, overrides=["epochs=3"])
+
+    (different,) = run_experiments(other, trainer({"small-seed5": 0.5}))
+    with RunDirectory(trial.run).lock():
+        (running,) = run_experiments(planned, trainer({"small-seed5": 0.5}))
+
+    assert "holds the model of an unfinished run" in str(different.error)
+    assert "in use by process" in str(running.error)
+    assert {path.name for path in trial.run.iterdir()} == before
 
 
 def test_a_second_call_trains_only_what_failed_and_never_over_other_settings(file: Path, tmp_path: Path) -> None:
@@ -196,4 +276,20 @@ def test_the_summary_has_a_row_per_trial_and_empty_cells_for_what_is_missing(tmp
         ["experiment", "seed", "status", "val_iou", "best_epoch", "run", "error"],
         ["small", "5", "done", "0.5", "7", "runs/small-seed5", ""],
         ["large", "0", "failed", "", "", "runs/large-seed0", 'no masks, "none"'],
+    ]
+
+
+def test_a_summary_keeps_the_rows_of_other_runs_and_replaces_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "summary.csv"
+    write_summary([Trial("a", 0, Path("runs/a-seed0"), "failed", error="x"), trial("b", 0.25)], path)
+
+    write_summary(
+        [Trial("a", 0, Path("runs/a-seed0"), "done", 0.5, 7), Trial("c", 0, Path("runs/c"), "done", 0.75)], path
+    )
+
+    rows = csv.DictReader(path.read_text().splitlines())
+    assert [(row["experiment"], row["status"], row["val_iou"], row["best_epoch"], row["error"]) for row in rows] == [
+        ("a", "done", "0.5", "7", ""),
+        ("b", "done", "0.25", "", ""),
+        ("c", "done", "0.75", "", ""),
     ]

@@ -12,6 +12,7 @@ import pytest
 
 import nano_u
 from nano_u.config import ExperimentConfig, load_experiment
+from nano_u.data import load_data
 from nano_u.errors import ConfigError
 from nano_u.models import load_model
 from nano_u.workflows.training import TrainingObserver, TrainingRun, run_training
@@ -120,12 +121,36 @@ def test_the_best_model_of_an_averaged_training_is_the_average_that_was_validate
 
 
 def assert_validated(trained: TrainingRun) -> None:
-    """The recorded validation IoU of the best epoch is the saved model's, where its statistics were left alone."""
+    """The recorded validation IoU of the best epoch is the saved model's, whose statistics were left alone."""
     assert trained.validation is not None
     assert trained.batch_norm is not None
-    if not trained.batch_norm.reestimated:
-        recorded = trained.history.history["val_iou"][trained.best_epoch - 1]
-        assert trained.validation.pooled.metrics.iou == pytest.approx(recorded, abs=1e-6)
+    assert not trained.batch_norm.reestimated
+    recorded = trained.history.history["val_iou"][trained.best_epoch - 1]
+    assert trained.validation.pooled.metrics.iou == pytest.approx(recorded, abs=1e-6)
+
+
+def test_statistics_that_lag_are_replaced_in_the_saved_model_too(
+    tiny_dataset: Path, tmp_path: Path, tiny_settings: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Momentum 0.9999 leaves the running statistics where they began; all training images fit into one batch."""
+    config = configuration(tiny_settings, "training.batch_norm_momentum=0.9999", data=tiny_dataset)
+
+    trained = run_training(config, run_path=tmp_path / "run")
+
+    assert trained.batch_norm is not None
+    assert trained.batch_norm.reestimated
+    assert [record.levelname for record in caplog.records if "lagged behind and were replaced" in record.message] == [
+        "WARNING"
+    ]
+    saved = load_model(trained.run.best_model_path)
+    batch_norm = next(layer for layer in saved.layers if isinstance(layer, keras.layers.BatchNormalization))
+    images = load_data(str(tiny_dataset), config)["train"].images.astype(np.float32) / 255
+    before = keras.Model(saved.input, batch_norm.input)(images).numpy()
+    np.testing.assert_allclose(batch_norm.moving_mean, before.mean(axis=(0, 1, 2)), rtol=1e-3)
+    np.testing.assert_allclose(batch_norm.moving_variance, before.var(axis=(0, 1, 2)), rtol=1e-3)
+    metrics = json.loads(trained.run.metrics_path.read_text())
+    assert metrics["batch_norm"]["reestimated"]
+    assert metrics["validation"]["pooled"]["metrics"]["iou"] > max(trained.history.history["val_iou"])
 
 
 def compute_types(model: keras.Model) -> set[str]:

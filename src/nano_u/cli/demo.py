@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 def demo_command(
     epochs: Annotated[int | None, typer.Option(min=1, help="Fewer are quicker and worse.", show_default=False)] = None,
-    seed: Annotated[int, typer.Option(help="Of terrain, weights and order.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of weights, order and augmentation.")] = 0,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE...", help="For example model.skips=true.")
+    ] = None,
     run_dir: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where files go; a new folder under runs/ otherwise.")
     ] = None,
@@ -26,10 +29,10 @@ def demo_command(
     from nano_u.cli.progress import step_bars
     from nano_u.cli.train import show_cost
     from nano_u.training.progress import TrainingProgress
-    from nano_u.workflows.demo import EPOCHS, demo_config, run_demo
+    from nano_u.workflows.demo import demo_config, run_demo
     from nano_u.workflows.training import TrainingObserver
 
-    config = demo_config(epochs or EPOCHS, seed)
+    config = demo_config(epochs, seed, overrides or ())
     line = TrainingProgress(console.progress(), batch_size=config.batch_size)
     with step_bars() as step:
         observer = TrainingObserver(architecture=show_cost, callbacks=(line,))
@@ -75,6 +78,6 @@ def _say_where(demo: Demo) -> None:
         ("precision and recall", demo.evaluated.folder / "precision_recall.png"),
         ("accuracy table", demo.evaluated.folder / "table.txt"),
         ("int8 model", demo.exported.tflite),
-        ("learning curves as numbers", run.history_path),
+        ("learning curves", run.path / "history.png"),
     ):
         console.note(f"  {what}: {path}")

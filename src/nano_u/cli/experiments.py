@@ -36,7 +36,7 @@ def run_command(
 ) -> None:
     """Run experiments one after the other; a failing one is reported and the others go on."""
     from nano_u.config import list_experiments
-    from nano_u.workflows.experiments import plan_trials, run_experiments, write_summary
+    from nano_u.workflows.experiments import plan_trials, run_experiments
 
     chosen = names or list(list_experiments(file))
     if not chosen:
@@ -44,11 +44,11 @@ def run_command(
     planned = plan_trials(
         file, chosen, seeds=seeds, root=output_dir, overrides=overrides or (), settings={"data": data}
     )
+    summary = output_dir / "summary.csv"
     with _live_table([trial for trial, _ in planned]) as show:
-        trials = run_experiments(planned, _train, changed=show)
-    write_summary(trials, output_dir / "summary.csv")
+        trials = run_experiments(planned, _train, changed=show, summary=summary)
     _show_ranking(trials)
-    console.note(f"\nsummary: {output_dir / 'summary.csv'}")
+    console.note(f"\nsummary: {summary}")
     failed = [trial for trial in trials if trial.status == "failed"]
     if failed:
         raise TrainingError(

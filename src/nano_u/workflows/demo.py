@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nano_u.config import ExperimentConfig, config_from_mapping
+from nano_u.config import ExperimentConfig, load_experiment
 from nano_u.workflows.evaluate import EvaluationRun, evaluate_model
 from nano_u.workflows.export import Export, Progress, export_model
 from nano_u.workflows.training import TrainingObserver, TrainingRun, run_training
@@ -25,9 +25,10 @@ class Demo:
     seconds: float
 
 
-def demo_config(epochs: int = EPOCHS, seed: int = 0) -> ExperimentConfig:
-    """Default network and settings on synthetic terrain; only the number of epochs is the demo's own."""
-    return config_from_mapping({"data": "synthetic", "epochs": epochs, "seed": seed})
+def demo_config(epochs: int | None = None, seed: int = 0, overrides: Sequence[str] = ()) -> ExperimentConfig:
+    """Default network and settings on synthetic terrain but for `EPOCHS`; `overrides` are texts (`batch_size=32`)."""
+    settings = {"data": "synthetic", "epochs": epochs, "seed": seed}
+    return load_experiment(None, None, (f"epochs={EPOCHS}", *overrides), settings=settings)
 
 
 def run_demo(

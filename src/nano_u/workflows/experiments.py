@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
+import shutil
 import statistics
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nano_u.config import ExperimentConfig, load_experiment
-from nano_u.errors import NanoUError, RunError
+from nano_u.errors import ConfigError, NanoUError, RunError
 from nano_u.runs import RunDirectory, open_run, read_json, write_text_atomic
+
+logger = logging.getLogger(__name__)
+
+SUMMARY_COLUMNS = ("experiment", "seed", "status", "val_iou", "best_epoch", "run", "error")
 
 
 @dataclass(frozen=True)
@@ -57,46 +64,86 @@ def plan_trials(
     overrides: Sequence[str] = (),
     settings: Mapping[str, Any] | None = None,
 ) -> list[Planned]:
-    """Every experiment with seeds s, s+1, ... from its own; configuration errors surface here, before any training.
+    """Every experiment with seeds s, s+1, ... from its own; ConfigError where one of them could never be trained.
 
     `settings` are typed values by dotted key that hold for all of them, None meaning not given.
     """
+    configs = {name: load_experiment(file, name, overrides, settings=settings) for name in names}
+    _check_all(configs)
     planned = []
-    for name in dict.fromkeys(names):
-        config = load_experiment(file, name, overrides, settings=settings)
+    for name, config in configs.items():
         for seed in range(config.seed, config.seed + seeds):
             trial = Trial(name, seed, root / f"{name.replace('/', '-')}-seed{seed}", "queued")
             planned.append((trial, config.model_copy(update={"seed": seed})))
     return planned
 
 
-def run_experiments(planned: Sequence[Planned], train: Train, *, changed: Changed = lambda trials: None) -> list[Trial]:
+def _check_all(configs: Mapping[str, ExperimentConfig]) -> None:
+    from nano_u.workflows.training import check_trainable  # loads TensorFlow, which a wrong key need not wait for
+
+    for name, config in configs.items():
+        try:
+            check_trainable(config)
+        except ConfigError as error:
+            raise ConfigError(f"experiment {name!r}: {error}") from error
+
+
+def run_experiments(
+    planned: Sequence[Planned], train: Train, *, changed: Changed = lambda trials: None, summary: Path | None = None
+) -> list[Trial]:
     """Run the trials in order, telling `changed` of every change of state.
 
-    A trial that raises one of our errors or an OSError is marked failed with its line; anything else ends the whole.
-    One that an earlier call finished with the same configuration is not trained again.
+    A trial that raises is marked failed with what it raised and the next one starts; only an interrupt ends them all.
+    One that an earlier call finished with the same configuration is not trained again, one that it left unfinished is
+    trained afresh. `summary` is written also when the trials are interrupted.
     """
     trials = [trial for trial, _ in planned]
-    for index, (trial, config) in enumerate(planned):
+    try:
+        for index, (trial, config) in enumerate(planned):
 
-        def show(state: Trial, index: int = index) -> None:
-            trials[index] = state
-            changed(trials)
+            def show(state: Trial, index: int = index) -> None:
+                trials[index] = state
+                changed(trials)
 
-        show(replace(trial, status="running"))
-        try:
-            show(_run_trial(trial, config, train, show))
-        except (NanoUError, OSError) as error:
-            show(replace(trial, status="failed", error=str(error)))
+            show(replace(trial, status="running"))
+            show(_attempt(trial, config, train, show))
+    finally:
+        if summary is not None:
+            write_summary([_stopped(trial) for trial in trials if trial.status != "queued"], summary)
     return trials
+
+
+def _stopped(trial: Trial) -> Trial:
+    return replace(trial, status="failed", error="interrupted") if trial.status == "running" else trial
+
+
+def _attempt(trial: Trial, config: ExperimentConfig, train: Train, show: Callable[[Trial], None]) -> Trial:
+    """The trial as it ended. A boundary: hours of other trials must not be lost to whatever this one raises."""
+    try:
+        return _run_trial(trial, config, train, show)
+    except Exception as error:  # noqa: BLE001  (see above; the traceback is logged, the type and message are reported)
+        logger.debug("%s failed:\n%s", trial.run, traceback.format_exc())
+        kind = "" if isinstance(error, (NanoUError, OSError)) else f"{type(error).__name__}: "
+        return replace(trial, status="failed", error=" ".join(f"{kind}{error}".split()))
 
 
 def _run_trial(trial: Trial, config: ExperimentConfig, train: Train, show: Callable[[Trial], None]) -> Trial:
     run = RunDirectory(trial.run)
-    if run.is_finished and load_experiment(open_run(run.path).config_path) == config:
-        return replace(read_trial(trial), note="finished earlier")
+    if run.config_path.is_file() and load_experiment(open_run(run.path).config_path) == config:
+        if run.is_finished:
+            return replace(read_trial(trial), note="finished earlier")
+        _clear(run)
     train(config, trial.run, lambda note: show(replace(trial, status="running", note=note)))
     return read_trial(trial)
+
+
+def _clear(run: RunDirectory) -> None:
+    """Remove what an interrupted training left and what was made of it; RunError while it is still running."""
+    with run.lock():
+        for folder in (run.export_dir, run.evaluation_dir("").parent):
+            shutil.rmtree(folder, ignore_errors=True)
+        for path in (run.best_model_path, run.last_model_path, run.history_path, run.history_path.with_suffix(".png")):
+            path.unlink(missing_ok=True)
 
 
 def read_trial(trial: Trial) -> Trial:
@@ -161,13 +208,22 @@ def _trial_of(path: Path, is_named: bool, *, with_folder: bool) -> Trial:
 
 
 def write_summary(trials: Sequence[Trial], path: Path) -> None:
-    """One CSV row per trial."""
-    text = io.StringIO()
-    columns = ("experiment", "seed", "status", "val_iou", "best_epoch", "run", "error")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
+    """One CSV row per trial; rows of other runs that are there already stay."""
+    rows = _rows_by_run(path)
     for trial in trials:
-        cells = [getattr(trial, column) for column in columns]
-        writer.writerow(["" if cell is None else cell for cell in cells])
+        values = {column: getattr(trial, column) for column in SUMMARY_COLUMNS}
+        rows[trial.run.name] = {column: "" if value is None else str(value) for column, value in values.items()}
+    text = io.StringIO()
+    writer = csv.DictWriter(text, SUMMARY_COLUMNS, restval="", extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows.values())
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text_atomic(path, text.getvalue())
+
+
+def _rows_by_run(path: Path) -> dict[str, dict[str, str]]:
+    """Rows of an earlier summary by the name of their run directory; none where there is no such file."""
+    if not path.is_file():
+        return {}
+    rows = csv.DictReader(path.read_text(encoding="utf-8", errors="replace").splitlines())
+    return {Path(row["run"]).name: row for row in rows if row.get("run")}

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from nano_u.cli.main import main
+from nano_u.config import load_experiment
+from nano_u.workflows.demo import EPOCHS, demo_config
+
+SMALL = ("model.input_shape=[16,16,3]", "model.filters=[2]", "model.bottleneck=3", "model.blocks_per_stage=1")
+
+
+def iou_row(text: str) -> list[str]:
+    """Float, int8 and floor IoU as the demo's last table shows them."""
+    return next(line.split()[1:] for line in text.splitlines() if line.split()[:1] == ["IoU"])
+
+
+def test_the_table_repeats_the_evaluation_files_and_every_path_it_names_is_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+
+    assert main(["demo", "--epochs", "1", "--seed", "4", "--run-dir", str(run), "--set", *SMALL]) == 0
+
+    printed = capsys.readouterr()
+    evaluated = json.loads((run / "evaluation" / "test" / "metrics.json").read_text())["pooled"]
+    exported = json.loads((run / "export" / "export.json").read_text())["accuracy"]["int8"]["pooled"]
+    expected = (evaluated["metrics"], exported["metrics"], evaluated["floor"])
+    assert iou_row(printed.out) == [f"{part['iou']:.3f}" for part in expected]
+    assert all(stage in printed.err for stage in ("training on synthetic terrain", "evaluating", "exporting to int8"))
+    named = [
+        Path(match[1]) for match in re.finditer(r"^  [^:]+: (\S.*)$", printed.out.split("look at:")[1], re.MULTILINE)
+    ]
+    assert len(named) == 5
+    assert [path for path in named if not path.is_file()] == []
+    assert load_experiment(run / "config.yaml") == demo_config(1, 4, SMALL)
+
+
+def test_the_demos_epochs_give_way_to_an_override_and_both_to_the_flag() -> None:
+    assert demo_config().epochs == EPOCHS
+    assert demo_config(overrides=["epochs=3"]).epochs == 3
+    assert demo_config(2, overrides=["epochs=3"]).epochs == 2
+
+
+def test_the_demo_always_shows_synthetic_terrain() -> None:
+    assert demo_config(overrides=["data=elsewhere"]).data == "synthetic"
+
+
+@pytest.mark.slow
+def test_the_demo_with_its_own_settings_is_far_above_the_floor(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["demo", "--run-dir", str(tmp_path / "run")]) == 0
+
+    float_iou, int8_iou, floor = (float(cell) for cell in iou_row(capsys.readouterr().out))
+    assert float_iou >= 0.85
+    assert int8_iou >= 0.85
+    assert floor < 0.65
