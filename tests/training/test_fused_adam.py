@@ -36,7 +36,7 @@ def steps(optimizer: keras.optimizers.Optimizer, *, graph: bool) -> list[np.ndar
         {"use_ema": True, "ema_momentum": 0.5},
         {"learning_rate": keras.optimizers.schedules.CosineDecay(0.1, 5)},
     ],
-    ids=str,
+    ids=["plain", "decay", "betas", "amsgrad", "clipped", "averaged", "scheduled"],
 )
 def test_results_and_state_equal_keras(options: dict[str, object], graph: bool) -> None:
     arguments = {"learning_rate": 0.1, **options}
