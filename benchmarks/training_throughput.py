@@ -88,7 +88,10 @@ def tensorflow_step(architecture: Architecture, x: np.ndarray, y: np.ndarray) ->
     model = build_model(architecture)
     optimizer = keras.optimizers.Adam(1e-3)
     optimizer.build(model.trainable_variables)
+    options = tf.data.Options()
+    options.autotune.enabled = False  # its thread sleeps on for seconds when an epoch has ended
     dataset = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(len(x), seed=0).batch(BATCH).prefetch(2)
+    dataset = dataset.with_options(options)
 
     @tf.function(jit_compile=False)
     def step(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:

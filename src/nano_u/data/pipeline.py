@@ -20,6 +20,10 @@ Arrays = tuple[np.ndarray, np.ndarray]
 """Images (uint8, or float in [0, 1]) and masks (labels 0, 1 or 255) as arrays, in place of an ImageSet."""
 
 
+PARALLEL_BATCHES = 2
+"""Batches made at once and kept ready; one takes a twentieth of a training step."""
+
+
 def steps_per_epoch(images: int, batch_size: int) -> int:
     """Batches that cover `images` once; the last one may be smaller."""
     return math.ceil(images / batch_size)
@@ -58,12 +62,8 @@ def training_batches(
         return (x, y) if options is None else augment(x, y, draws, options)
 
     epochs = tf.data.Dataset.range(first_epoch, np.iinfo(np.int64).max)
-    return (
-        epochs.flat_map(epoch_indices)
-        .skip(first_batch)
-        .map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        .prefetch(tf.data.AUTOTUNE)
-    )
+    indices = epochs.flat_map(epoch_indices).skip(first_batch)
+    return _ahead(indices.map(batch, num_parallel_calls=PARALLEL_BATCHES, deterministic=True))
 
 
 def batch_indices(images: int, *, batch_size: int, seed: int, epoch: int, batch: int) -> np.ndarray:
@@ -75,7 +75,14 @@ def batch_indices(images: int, *, batch_size: int, seed: int, epoch: int, batch:
 def evaluation_batches(data: ImageSet | Arrays, batch_size: int = 64) -> tf.data.Dataset:
     """(images float32 in [0, 1], masks float32) in the set's own order, once."""
     arrays = tf.data.Dataset.from_tensor_slices(_tensors(data)).batch(batch_size)
-    return arrays.map(_as_floats, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+    return _ahead(arrays.map(_as_floats, num_parallel_calls=PARALLEL_BATCHES))
+
+
+def _ahead(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """Prefetch, without tf.data's autotuning, whose thread sleeps on for seconds when an iteration has ended."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return batches.prefetch(PARALLEL_BATCHES).with_options(options)
 
 
 def _tensors(data: ImageSet | Arrays) -> tuple[tf.Tensor, tf.Tensor]:
