@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from nano_u.errors import DeployError
@@ -64,13 +65,14 @@ def accuracy_drop_table(float_evaluation: Evaluation, int8_evaluation: Evaluatio
 
 def export_table(sizes: ExportSizes, *, title: str = "int8 model") -> Table:
     """File, weights, memory and operators of an exported model."""
+    operators = Counter(sizes.operators).items()
     arena = MISSING if sizes.arena_bytes is None else f"{sizes.arena_bytes:,} bytes"
     rows = (
         (".tflite file", f"{sizes.file_bytes:,} bytes"),
         ("weights in it", f"{sizes.weight_bytes:,} bytes"),
         ("peak of activations", f"{sizes.peak_activation_bytes:,} bytes"),
         ("arena recorded by TensorFlow Lite Micro", arena),
-        *(("operators" if index == 0 else "", name) for index, name in enumerate(sizes.operators)),
+        *(("" if index else "operators", f"{times} x {name}") for index, (name, times) in enumerate(operators)),
     )
     notes = () if sizes.arena_bytes is not None else ("The arena is recorded with: pip install 'nano-u[mcu]'",)
     return Table(title, (Column("", align="left"), Column("")), rows, notes=notes)
