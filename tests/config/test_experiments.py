@@ -249,8 +249,10 @@ def test_the_python_example_of_the_documentation_runs(monkeypatch: pytest.Monkey
     text = (REPOSITORY / "docs" / "EXPERIMENTS.md").read_text(encoding="utf-8")
     monkeypatch.chdir(REPOSITORY)
 
-    for example in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
-        exec(example, {})
+    examples = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    assert examples
+    for example in examples:
+        exec(example, {})  # the examples assert what they promise
 
 
 def test_the_yaml_example_of_the_documentation_loads(tmp_path: Path) -> None:

@@ -156,7 +156,9 @@ def test_any_file_name_can_be_drawn(image_set: ImageSet, logits: np.ndarray, tmp
     odd = ("$b_{c$", "日本", "x" * 200, "<b>[red]", "\\frac")
     named = dataclasses.replace(image_set.select(range(5)), names=odd)
 
-    save_figure(draw_gallery(choose_gallery(logits[:5], named)), tmp_path / "gallery.png", dpi=40)
+    path = save_figure(draw_gallery(choose_gallery(logits[:5], named)), tmp_path / "gallery.png", dpi=40)
+
+    assert path.read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_error_map_tells_the_kinds_of_pixels_apart(image_set: ImageSet, logits: np.ndarray) -> None:
