@@ -46,7 +46,7 @@ FAULTS: dict[str, Fault] = {
     "size that does not divide": (nothing, ["model.input_shape=[17,16,3]"], ["17", "16"], 1),
     "images without colour": (nothing, ["model.input_shape=[16,16,1]"], ["images are RGB", "got [16, 16, 1]"], 2),
     "no data": (shutil.rmtree, [], ["no such folder"], 1),
-    "monitor of a later version": (nothing, ["use_nas=true"], ["nas.enabled: "], 2),
+    "unknown layer to monitor": (nothing, ["use_nas=true", "nas.layers=[botleneck]"], ["no layer 'botleneck'"], 2),
     "teacher of a later version": (nothing, ["use_distillation=true"], ["use_distillation: "], 2),
 }
 

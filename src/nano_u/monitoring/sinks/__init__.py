@@ -1,0 +1,9 @@
+"""The files of a monitor: CSV, JSON Lines, npz, JSON and TensorBoard events, all filled from the same rows."""
+
+from nano_u.monitoring.sinks.contract import Sink
+from nano_u.monitoring.sinks.files import MonitorFiles
+from nano_u.monitoring.sinks.opening import check_writable, open_sinks
+from nano_u.monitoring.sinks.paths import MonitorPaths
+from nano_u.monitoring.sinks.run_file import RunFacts
+
+__all__ = ["MonitorFiles", "MonitorPaths", "RunFacts", "Sink", "check_writable", "open_sinks"]
