@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from nano_u.reporting.gallery_figure import draw_gallery
     from nano_u.reporting.history import History, read_history
     from nano_u.reporting.history_figure import draw_history
+    from nano_u.reporting.layer_bars_figure import draw_redundancy_bars, redundancy_bars
+    from nano_u.reporting.redundancy_csv import write_redundancy_csv
+    from nano_u.reporting.redundancy_table import layer_redundancy_table
     from nano_u.reporting.sweep_csv import write_precision_recall_csv, write_sweep_csv
 
 _HOMES = {
@@ -25,14 +28,18 @@ _HOMES = {
     "accuracy_drop_table": "export_tables",
     "draw_gallery": "gallery_figure",
     "draw_history": "history_figure",
+    "draw_redundancy_bars": "layer_bars_figure",
     "draw_precision_recall": "curve_figures",
     "draw_threshold_sweep": "curve_figures",
     "evaluation_table": "accuracy_table",
     "export_table": "export_tables",
     "int8_drop": "export_tables",
+    "layer_redundancy_table": "redundancy_table",
     "read_history": "history",
+    "redundancy_bars": "layer_bars_figure",
     "save_figure": "figure_file",
     "write_precision_recall_csv": "sweep_csv",
+    "write_redundancy_csv": "redundancy_csv",
     "write_sweep_csv": "sweep_csv",
 }
 
@@ -47,14 +54,18 @@ __all__ = [
     "draw_gallery",
     "draw_history",
     "draw_precision_recall",
+    "draw_redundancy_bars",
     "draw_threshold_sweep",
     "evaluation_table",
     "export_table",
     "fit_table",
     "int8_drop",
+    "layer_redundancy_table",
     "read_history",
+    "redundancy_bars",
     "save_figure",
     "write_precision_recall_csv",
+    "write_redundancy_csv",
     "write_sweep_csv",
 ]
 
