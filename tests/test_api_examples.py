@@ -20,6 +20,9 @@ def test_every_example_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.Monk
     for block in blocks:
         exec(compile(block, str(PAGE), "exec"), names)
 
-    assert len(blocks) == 5
+    assert len(blocks) == 9
     assert names["outcome"].equal_to_micro is not False
     assert names["summary"].macs == 2_399_200
+    assert len(names["monitor"].get_metrics()["redundancy"]) == 1
+    assert any(gradient is not None for gradient in names["gradients"])
+    assert len(names["keep"]) == len(names["rebuilt"].dropped) == 4

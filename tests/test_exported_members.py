@@ -12,24 +12,37 @@ import pytest
 
 import nano_u
 
-QUICK_PACKAGES = ("cli", "config", "data", "deploy", "evaluation", "graph", "reporting", "runs")
+QUICK_PACKAGES = ("cli", "config", "data", "deploy", "evaluation", "graph", "redundancy", "reporting", "runs")
 PACKAGES = sorted(module.name for module in pkgutil.iter_modules(nano_u.__path__) if module.ispkg)
 
 
 def test_the_public_names_are_the_promised_ones() -> None:
     assert set(nano_u.__all__) == {
+        "ActivationExtractor",
         "BudgetError",
         "ConfigError",
         "DataError",
         "DeployError",
+        "DistillationAwareNAS",
+        "FeatureDecorrelationRegularizer",
         "MissingDependencyError",
         "ModelError",
+        "NASCallback",
+        "NASMonitorCallback",
         "NanoUError",
         "NonFiniteLossError",
         "RunError",
+        "RunningCovariance",
         "TrainingError",
+        "UNetLayerSelector",
         "__version__",
+        "analyze_model_redundancy",
+        "collapse_spatial",
+        "compute_layer_redundancy",
+        "correlation_redundancy",
         "count_parameters",
+        "covariance_redundancy",
+        "covariance_regularizer_loss",
         "create_bu_net",
         "create_model_from_config",
         "create_nano_u",
@@ -38,6 +51,7 @@ def test_the_public_names_are_the_promised_ones() -> None:
         "train_model",
         "train_single_model",
         "train_step",
+        "validate_nas_computation",
     }
 
 
@@ -92,3 +106,17 @@ def test_importing_the_package_and_its_quick_parts_loads_no_framework() -> None:
     done = subprocess.run([sys.executable, "-c", script, *names], check=True, capture_output=True, text=True)
 
     assert json.loads(done.stdout) == []
+
+
+def test_the_callback_needs_numpy_and_keras_alone() -> None:
+    """A Keras user who wants the monitor pays for nothing that Keras does not bring itself."""
+    code = (
+        "import json, sys, numpy, keras\n"
+        "before = {name.partition('.')[0] for name in sys.modules}\n"
+        "from nano_u import NASMonitorCallback\n"
+        "after = {name.partition('.')[0] for name in sys.modules}\n"
+        "print(json.dumps(sorted(after - before - set(sys.stdlib_module_names))))\n"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+
+    assert json.loads(printed.splitlines()[-1]) == ["nano_u"]

@@ -34,8 +34,14 @@ def test_the_table_repeats_the_evaluation_files_and_every_path_it_names_is_there
     named = [
         Path(match[1]) for match in re.finditer(r"^  [^:]+: (\S.*)$", printed.out.split("look at:")[1], re.MULTILINE)
     ]
-    assert len(named) == 5
-    assert [path for path in named if not path.is_file()] == []
+    assert len(named) == 6
+    assert [path for path in named if not path.exists()] == []
+    watched = (run / "nas" / "nano_u_nas_metrics.csv").read_text().splitlines()
+    assert named[-1] == run / "nas"
+    assert len(watched) == 1 + 1
+    assert f"{float(dict(zip(watched[0].split(','), watched[1].split(','), strict=True))['redundancy_score']):.3f}" in (
+        next(line for line in printed.out.splitlines() if line.startswith("model "))
+    )
     assert load_experiment(run / "config.yaml") == demo_config(1, 4, SMALL)
 
 
@@ -43,6 +49,12 @@ def test_the_demos_epochs_give_way_to_an_override_and_both_to_the_flag() -> None
     assert demo_config().epochs == EPOCHS
     assert demo_config(overrides=["epochs=3"]).epochs == 3
     assert demo_config(2, overrides=["epochs=3"]).epochs == 2
+
+
+@pytest.mark.parametrize("off", ["use_nas=false", "nas.enabled=false"])
+def test_the_demo_is_monitored_unless_an_override_says_otherwise(off: str) -> None:
+    assert demo_config().nas.enabled
+    assert not demo_config(overrides=[off]).nas.enabled
 
 
 def test_the_demo_always_shows_synthetic_terrain() -> None:

@@ -12,14 +12,14 @@ from nano_u.cli.main import main
 
 @pytest.fixture
 def file(tiny_run: Path, tmp_path: Path) -> Path:
-    """Three experiments: the shared run's, one that cannot find its data, and one with fewer epochs."""
+    """Three experiments: the shared run's, one that cannot find its data, and a shorter one under the monitor."""
     path = tmp_path / "mine.yaml"
     path.write_text(
         f"extends: {tiny_run / 'config.yaml'}\n"
         "experiments:\n"
         "  whole:\n"
         "  lost: {data: nowhere}\n"
-        "  short: {epochs: 1, seed: 8}\n"
+        "  short: {epochs: 1, seed: 8, use_nas: true, nas_frequency: 2}\n"
     )
     return path
 
@@ -46,6 +46,8 @@ def test_a_failing_experiment_is_reported_and_the_others_are_ranked(
     ]
     assert ranked(printed.out) == [*sorted(("whole", "short"), key=lambda name: -best(scores, name)), "lost"]
     assert not (runs / "lost-seed3").exists()
+    watched = read_csv(runs / "short-seed8" / "nas" / "nano_u_nas_metrics.csv")
+    assert [(row["epoch"], row["step"]) for row in watched] == [("1", "2")]
     assert [
         (row["experiment"], row["seed"], row["status"], row["val_iou"]) for row in read_csv(runs / "summary.csv")
     ] == [
@@ -121,7 +123,7 @@ def test_the_list_shows_what_each_experiment_would_run(file: Path, capsys: pytes
     [
         (["run", "FILE", "shrot"], "unknown experiment 'shrot'; did you mean 'short'?", 2),
         (["run", "FILE", "--set", "epoch=3"], "unknown key 'epoch'; did you mean 'epochs'?", 2),
-        (["run", "FILE", "--set", "use_nas=true"], "experiment 'whole': nas.enabled: ", 2),
+        (["run", "FILE", "--set", "use_distillation=true"], "experiment 'whole': use_distillation: ", 2),
         (["run", "gone.yaml"], "gone.yaml", 2),
         (["list", "gone.yaml"], "gone.yaml", 2),
         (["compare", "gone"], "gone: no such run directory", 1),

@@ -73,7 +73,6 @@ def test_a_wrong_override_is_refused_before_anything_runs(file: Path, tmp_path: 
         ("{data: null}", "data: no dataset named"),
         ("{model_name: nano_v}", "model_name: unknown model 'nano_v'; known: nano_u, bu_net"),
         ("{use_distillation: true}", "use_distillation: "),
-        ("{nas: {enabled: true}}", "nas.enabled: "),
     ],
 )
 def test_what_could_never_be_trained_is_refused_before_anything_runs(
@@ -149,18 +148,20 @@ def write_interrupted_run(config: ExperimentConfig, path: Path) -> None:
     write_text_atomic(run.config_path, config_to_yaml(config))
     for left in (run.best_model_path, run.history_path, run.path / "history.png"):
         left.write_text("of the interrupted training")
-    (run.evaluation_dir("val")).mkdir(parents=True)
+    for folder in (run.evaluation_dir("val"), run.path / "nas" / "tensorboard"):
+        folder.mkdir(parents=True)
 
 
-def test_an_interrupted_trial_is_trained_afresh(file: Path, tmp_path: Path) -> None:
+def test_an_interrupted_trial_is_trained_afresh_and_what_is_not_ours_stays(file: Path, tmp_path: Path) -> None:
     planned = plan_trials(file, ["small"], seeds=1, root=tmp_path)
     trial, config = planned[0]
     write_interrupted_run(config, trial.run)
+    (trial.run / ".notes").write_text("mine")
 
     (again,) = run_experiments(planned, trainer({"small-seed5": 0.5}))
 
     assert (again.status, again.val_iou) == ("done", 0.5)
-    assert {path.name for path in trial.run.iterdir()} == {"config.yaml", "metrics.json"}
+    assert {path.name for path in trial.run.iterdir()} == {"config.yaml", "metrics.json", ".notes"}
 
 
 def test_an_interrupted_trial_of_other_settings_or_still_running_is_left_alone(file: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from nano_u.config import ExperimentConfig, load_experiment
 from nano_u.data import load_data
 from nano_u.errors import ConfigError
 from nano_u.models import load_model
+from nano_u.monitoring.callback import NASMonitorCallback
 from nano_u.workflows.training import TrainingObserver, TrainingRun, run_training
 
 
@@ -58,6 +59,57 @@ def test_the_function_gives_the_commands_weights_byte_for_byte_and_its_history_i
     recorded = {key: [float(row[key]) for row in rows] for key in history.history}
     assert recorded == history.history
     assert recorded.keys() == {"loss", "iou", "val_loss", "val_iou"}
+
+
+def test_a_ready_monitor_watches_the_training_of_the_function_and_leaves_its_weights_alone(
+    tiny_run: Path, tmp_path: Path
+) -> None:
+    """It measures probe images, which costs forward passes of its own, and writes into the run."""
+    config = load_experiment(tiny_run / "config.yaml")
+    probe = load_data(str(config.data), config)["test"].images.astype(np.float32) / 255
+    callback = NASMonitorCallback(validation_data=probe, layers="bottleneck", tensorboard=False)
+    run = tmp_path / "run"
+
+    _, history = nano_u.train(
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        lr=config.learning_rate,
+        data=str(config.data),
+        seed=config.seed,
+        run_dir=run,
+        nas_callback=callback,
+        **config.model_dump(include={"model", "training", "augmentation"}),
+    )
+
+    rows = list(csv.DictReader((run / "nas" / "nano_u_nas_metrics.csv").read_text().splitlines()))
+    metrics = callback.get_metrics()
+    recorded = load_experiment(run / "config.yaml").nas
+    assert weight_bytes(run / "best.keras") == weight_bytes(tiny_run / "best.keras")
+    assert (
+        [float(row["redundancy_score"]) for row in rows] == metrics["redundancy"] == history.history["nas_redundancy"]
+    )
+    assert metrics["step"] == [3, 6]
+    assert all("bottleneck" in name or "decoder1_block1_depthwise" in name for name in metrics["layers"])
+    assert (recorded.enabled, recorded.layers, recorded.tensorboard) == (True, ("bottleneck",), False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"nas_log_dir": "logs"}, "nas_log_dir: monitoring is off; set enable_nas_monitoring=True"),
+        ({"nas_config": {"laers": ["a"]}, "enable_nas_monitoring": True}, "unknown key 'nas.laers'"),
+        ({"nas_config": {"layers": "a"}, "nas": {"layers": "a"}}, "give this section or the nas_... arguments"),
+        ({"enable_nas_monitoring": True, "use_nas": False}, "use_nas: false contradicts nas.enabled: true"),
+        ({"enable_nas_monitoring": True, "nas_log_freq": "step"}, "nas.log_freq: should be 'epoch' or 'batch'"),
+    ],
+)
+def test_monitoring_arguments_that_make_no_sense_are_refused_before_anything_is_read(
+    arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        nano_u.train(data="nowhere", **arguments)
+
+    assert message in str(caught.value)
 
 
 def test_a_named_experiment_of_a_file_trains_and_says_where(

@@ -25,8 +25,9 @@ def demo_command(
         Path | None, typer.Option(metavar="DIR", help="Where files go; a new folder under runs/ otherwise.")
     ] = None,
 ) -> None:
-    """Train on synthetic terrain, evaluate, export to int8, and say where to look."""
+    """Train on synthetic terrain under the redundancy monitor, evaluate, export to int8, and say where to look."""
     from nano_u.cli.progress import step_bars
+    from nano_u.cli.redundancy_summary import most_redundant_table
     from nano_u.cli.train import show_cost
     from nano_u.training.progress import TrainingProgress
     from nano_u.workflows.demo import demo_config, run_demo
@@ -40,7 +41,11 @@ def demo_command(
             demo = run_demo(config, run_path=run_dir, observer=observer, stage=_announce, progress=step)
         finally:
             line.close()
-    console.results().print(_summary(demo))
+    out = console.results()
+    if demo.trained.monitored is not None:
+        out.print(most_redundant_table(demo.trained.monitored))
+        out.print()
+    out.print(_summary(demo))
     _say_where(demo)
 
 
@@ -73,11 +78,14 @@ def _say_where(demo: Demo) -> None:
     if verified is not None and verified.equal_to_micro:
         console.note(f"\nint8 output equals TensorFlow Lite Micro bit for bit on {verified.images} images")
     console.note(f"\ndone in {demo.seconds:.0f} s; look at:")
+    monitored = demo.trained.monitored
+    redundancy = () if monitored is None else (("redundancy over training", monitored.folder),)
     for what, path in (
         ("worst, median and best images", demo.evaluated.folder / "gallery.png"),
         ("precision and recall", demo.evaluated.folder / "precision_recall.png"),
         ("accuracy table", demo.evaluated.folder / "table.txt"),
         ("int8 model", demo.exported.tflite),
         ("learning curves", run.path / "history.png"),
+        *redundancy,
     ):
         console.note(f"  {what}: {path}")

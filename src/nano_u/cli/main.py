@@ -21,7 +21,13 @@ COMMANDS: tuple[Command | Group, ...] = (
     Command("doctor", "Check a dataset before training.", "nano_u.cli.doctor:doctor_command"),
     Command("estimate", "Cost of a network on a chip, before any training.", "nano_u.cli.estimate:estimate_command"),
     Command("train", "Train a network into a run directory.", "nano_u.cli.train:train_command"),
+    Command(
+        "train-with-nas",
+        "Train with redundancy monitoring on.",
+        "nano_u.cli.train_with_nas:train_with_nas_command",
+    ),
     Command("evaluate", "Accuracy of a model beside the no-learning floor.", "nano_u.cli.evaluate:evaluate_command"),
+    Command("analyze", "Which channels of a model are redundant.", "nano_u.cli.analyze:analyze_command"),
     Command("export", "Write and check the int8 model of a run.", "nano_u.cli.export:export_command"),
     Group(
         "experiments",

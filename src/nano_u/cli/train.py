@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from nano_u.cli import console
+from nano_u.errors import ConfigError
 
 if TYPE_CHECKING:
     from nano_u.config import ExperimentConfig
@@ -37,10 +38,39 @@ def train_command(
     save_format: Annotated[
         Literal["keras", "h5", "savedmodel"], typer.Option(help="Format of a second copy beside best.keras.")
     ] = "keras",
+    enable_nas: Annotated[
+        bool | None,
+        typer.Option(
+            "--enable-nas/--no-enable-nas",
+            "--enable-nas-monitoring/--no-enable-nas-monitoring",
+            help="Measure the redundancy of the layers while training (also --enable-nas-monitoring). Off: nothing "
+            "of it runs, whatever the experiment or other options say.",
+            show_default=False,
+        ),
+    ] = None,
+    nas_log_dir: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Where the monitor's files go; nas/ of the run otherwise.")
+    ] = None,
+    nas_csv_path: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="The monitor's metrics CSV; its other files lie beside it.")
+    ] = None,
+    nas_log_freq: Annotated[
+        Literal["epoch", "batch"] | None,
+        typer.Option(help="Look once an epoch, or every so many batches. [default: epoch]", show_default=False),
+    ] = None,
+    nas_batch_freq: Annotated[
+        int | None, typer.Option(help="Every so many batches (10); alone it means --nas-log-freq batch.")
+    ] = None,
 ) -> None:
     """Train a network; prints its cost first and its validation accuracy last."""
     from nano_u.config import load_experiment
 
+    monitoring = {
+        "nas.log_dir": None if nas_log_dir is None else str(nas_log_dir),
+        "nas.csv_path": None if nas_csv_path is None else str(nas_csv_path),
+        "nas.log_freq": "batch" if nas_log_freq is None and nas_batch_freq is not None else nas_log_freq,
+        "nas.monitor_batch_freq": nas_batch_freq,
+    }
     settings = {
         "data": data,
         "model_name": model,
@@ -48,8 +78,12 @@ def train_command(
         "batch_size": batch_size,
         "learning_rate": lr,
         "seed": seed,
+        "nas.enabled": enable_nas,
+        **monitoring,
     }
     resolved = load_experiment(config, experiment, overrides or (), settings=settings)
+    if enable_nas is None and not resolved.nas.enabled and any(value is not None for value in monitoring.values()):
+        raise ConfigError("--nas-... options: monitoring is off; add --enable-nas, or --no-enable-nas to ignore them")
     if resolved.verbose_logging:
         console.speak_up()
     trained = train_with_progress(resolved, run_dir, save_format)
@@ -93,12 +127,18 @@ def show_cost(architecture: Architecture) -> None:
 
 
 def show_outcome(trained: TrainingRun) -> None:
-    """Validation accuracy beside the floor, and where the files are."""
+    """Validation accuracy beside the floor, the most redundant layers, and where the files are."""
+    from nano_u.cli.redundancy_summary import most_redundant_table
     from nano_u.reporting import evaluation_table
 
     out = console.results()
     if trained.validation is not None:
         out.print(evaluation_table(trained.validation, title=f"Validation, best epoch {trained.best_epoch}"))
         out.print()
+    if trained.monitored is not None:
+        out.print(most_redundant_table(trained.monitored))
+        out.print()
     console.note(f"run: {trained.run.path}")
+    if trained.monitored is not None:
+        console.note(f"redundancy over training: {trained.monitored.folder}")
     console.note(f"next: nano-u evaluate {trained.run.path} --split test; nano-u export {trained.run.path}")

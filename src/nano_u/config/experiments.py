@@ -29,16 +29,18 @@ def load_experiment(
     overrides: Sequence[str] = (),
     *,
     settings: Mapping[str, Any] | None = None,
+    defaults: Mapping[str, Any] | None = None,
 ) -> ExperimentConfig:
     """The experiment of a YAML file, with everything it extends below it and the command line on top.
 
     Without `experiment` a file of one experiment is taken whole, and of several the one named `default`. Without
     `path` a named experiment comes from `configs/experiments.yaml`, an unnamed one is the built-in defaults.
-    `overrides` are texts (`training.loss=dice`), `settings` typed values by dotted key where None means not given.
+    `overrides` are texts (`training.loss=dice`), `settings` typed values by dotted key where None means not given;
+    `defaults`, likewise, lie below the file.
     """
-    layers: list[Setting] = []
+    layers: list[Setting] = [override_layer((), defaults or {})]
     if path is not None or experiment is not None:
-        layers = _layers(Path(path) if path is not None else DEFAULT_FILE, experiment, ())
+        layers += _layers(Path(path) if path is not None else DEFAULT_FILE, experiment, ())
     layers.append(override_layer(overrides, settings or {}))
     return build_config(reduce(combine, layers, EMPTY))
 

@@ -193,6 +193,8 @@ class NasConfig(Section):
     redundancy_weight: NonNegativeFloat = 0.0
     redundancy_warmup_steps: CountOrZero = 0
     max_samples: Count = 64
+    max_channels: Annotated[int, Field(ge=2, lt=2**31)] | None = 256
+    strict: bool = False
     tensorboard: bool = True
     spatial: Literal["pixels", "mean"] = "pixels"
     thresholds: ThresholdsConfig = ThresholdsConfig()

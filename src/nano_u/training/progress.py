@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -14,7 +15,10 @@ LINES_WITHOUT_TERMINAL = 10
 
 
 class TrainingProgress(keras.callbacks.Callback):
-    """A bar over all steps with loss, IoU and images per second; plain lines where the console is no terminal."""
+    """A bar over all steps with loss, IoU and images per second; plain lines where the console is no terminal.
+
+    Shows the redundancy too where it is monitored, before this callback.
+    """
 
     def __init__(self, console: Console, *, batch_size: int) -> None:
         super().__init__()
@@ -69,4 +73,6 @@ class TrainingProgress(keras.callbacks.Callback):
 
 def _figures(logs: dict[str, float]) -> str:
     names = {"loss": "loss", "iou": "IoU", "val_loss": "val loss", "val_iou": "val IoU"}
-    return "  ".join(f"{label} {logs[key]:.3f}" for key, label in names.items() if key in logs)
+    shown = [f"{label} {logs[key]:.3f}" for key, label in names.items() if key in logs]
+    redundancy = logs.get("nas_redundancy", math.nan)  # NaN before the monitor's first look
+    return "  ".join([*shown, *([] if math.isnan(redundancy) else [f"redundancy {redundancy:.3f}"])])

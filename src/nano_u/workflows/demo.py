@@ -1,4 +1,4 @@
-"""The whole main job once, on built-in synthetic terrain: train, evaluate, export."""
+"""The whole main job once, on built-in synthetic terrain: train under the monitor, evaluate, export."""
 
 from __future__ import annotations
 
@@ -26,9 +26,13 @@ class Demo:
 
 
 def demo_config(epochs: int | None = None, seed: int = 0, overrides: Sequence[str] = ()) -> ExperimentConfig:
-    """Default network and settings on synthetic terrain but for `EPOCHS`; `overrides` are texts (`batch_size=32`)."""
+    """Default network and settings on synthetic terrain but for `EPOCHS` and monitoring, which is on.
+
+    `overrides` are texts (`batch_size=32`).
+    """
     settings = {"data": "synthetic", "epochs": epochs, "seed": seed}
-    return load_experiment(None, None, (f"epochs={EPOCHS}", *overrides), settings=settings)
+    defaults = {"epochs": EPOCHS, "nas.enabled": True}
+    return load_experiment(None, None, overrides, settings=settings, defaults=defaults)
 
 
 def run_demo(

@@ -16,6 +16,7 @@ from typing import Any
 from nano_u.config import ExperimentConfig, load_experiment
 from nano_u.errors import ConfigError, NanoUError, RunError
 from nano_u.runs import RunDirectory, open_run, read_json, write_text_atomic
+from nano_u.workflows.monitoring import FOLDER as NAS_FOLDER
 
 logger = logging.getLogger(__name__)
 
@@ -140,7 +141,7 @@ def _run_trial(trial: Trial, config: ExperimentConfig, train: Train, show: Calla
 def _clear(run: RunDirectory) -> None:
     """Remove what an interrupted training left and what was made of it; RunError while it is still running."""
     with run.lock():
-        for folder in (run.export_dir, run.evaluation_dir("").parent):
+        for folder in (run.export_dir, run.evaluation_dir(""), run.path / NAS_FOLDER):
             shutil.rmtree(folder, ignore_errors=True)
         for path in (run.best_model_path, run.last_model_path, run.history_path, run.history_path.with_suffix(".png")):
             path.unlink(missing_ok=True)

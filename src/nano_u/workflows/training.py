@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from nano_u.config import ExperimentConfig, config_to_yaml, load_experiment
+from nano_u.config import ExperimentConfig, NasConfig, config_from_mapping, config_to_yaml, load_experiment
 from nano_u.data import ImageSet, load_data
 from nano_u.data.pipeline import evaluation_batches, steps_per_epoch
 from nano_u.errors import ConfigError, NonFiniteLossError
@@ -28,12 +28,16 @@ from nano_u.training.batch_norm import BatchNormCheck, momentum_for, settle_batc
 from nano_u.training.checkpoint import BestModel
 from nano_u.training.history import HistoryFile
 from nano_u.training.reproducibility import prepare_process
+from nano_u.workflows.monitoring import Monitored, check_layers, monitoring, summed_up
+from nano_u.workflows.nas_arguments import NasArguments
 from nano_u.workflows.prediction import float_predictor_of
 from nano_u.workflows.source import split_of
 
 if TYPE_CHECKING:
     import keras
     from keras.callbacks import Callback, History
+
+    from nano_u.monitoring.callback import NASMonitorCallback
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +55,7 @@ class TrainingObserver:
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """A finished training: its best model, Keras' history, where its files lie and how good it is."""
+    """A finished training: its best model, Keras' history, where its files lie, how good and how redundant it is."""
 
     run: RunDirectory
     model: keras.Model
@@ -59,6 +63,7 @@ class TrainingRun:
     best_epoch: int
     validation: Evaluation | None
     batch_norm: BatchNormCheck | None
+    monitored: Monitored | None = None
 
 
 def run_training(
@@ -67,14 +72,17 @@ def run_training(
     run_path: Path | None = None,
     save_format: SaveFormat = "keras",
     observer: TrainingObserver | None = None,
+    monitor: NASMonitorCallback | None = None,
 ) -> TrainingRun:
     """Train `config.model_name` on `config.data` and write the run directory.
 
     The directory holds the configuration as resolved, provenance, `graph.json`, `history.csv` and its picture,
-    `best.keras` (highest validation IoU; last epoch without a validation split) and `metrics.json`.
+    `best.keras` (highest validation IoU; last epoch without a validation split) and `metrics.json`; with monitoring on
+    (`config.nas.enabled`, or a `monitor` that is ready) also `nas/`.
 
     Raises:
-        ConfigError: no data named, or something asked for that this version does not do.
+        ConfigError: no data named, a layer to monitor that the network lacks, or something asked for that this version
+            does not do.
         DataError: images or masks that cannot be used.
         ModelError: a size that does not divide.
         NonFiniteLossError: NaN or infinite loss or weights; `best.keras` then holds the best epoch before it, or is
@@ -87,6 +95,7 @@ def run_training(
     prepare_process(seed=config.seed, threads=config.training.threads, deterministic=config.training.deterministic)
     with _precision(config.training.mixed_precision):  # before reading images: what cannot be built is told at once
         model = create_model_from_config(config.model, config.model_name)
+    check_layers(config, model, monitor)
     data = load_data(source, config, progress=observer.loading)
     steps = steps_per_epoch(len(split_of(data, "train")), config.batch_size)
     momentum = config.training.batch_norm_momentum or momentum_for(steps)
@@ -100,20 +109,24 @@ def run_training(
     with run.lock():
         _write_inputs(run, config, data, architecture)
         best = BestModel(run.best_model_path)
-        history = train_single_model(
-            model,
-            config,
-            data["train"],
-            data.get("val"),
-            callbacks=[best, HistoryFile(run.history_path), *observer.callbacks],
-        )
+        with monitoring(config, run, monitor) as watching:
+            # Before those that write and show Keras' logs, to which it adds.
+            monitors = [] if watching is None else [watching]
+            history = train_single_model(
+                model,
+                config,
+                data["train"],
+                data.get("val"),
+                callbacks=[*monitors, best, HistoryFile(run.history_path), *observer.callbacks],
+            )
+            monitored = summed_up(watching)
         model = _best(run, config)
         check = _settle(model, run, data["train"])
         validation = _validate(model, data)
         _draw_history(run, validation)
         write_json(run.metrics_path, _metrics(best.best_epoch, history, check, validation))
         _save_also(model, run, save_format)
-    return TrainingRun(run, model, history, best.best_epoch, validation, check)
+    return TrainingRun(run, model, history, best.best_epoch, validation, check, monitored)
 
 
 def train(
@@ -125,9 +138,16 @@ def train(
     data: str | os.PathLike[str],
     seed: int = 0,
     run_dir: str | os.PathLike[str] | None = None,
+    enable_nas_monitoring: bool = False,
+    nas_log_dir: str | os.PathLike[str] | None = None,
+    nas_csv_path: str | os.PathLike[str] | None = None,
+    nas_log_freq: Literal["epoch", "batch"] | None = None,
+    nas_monitor_batch_freq: int | None = None,
+    nas_callback: NASMonitorCallback | None = None,
+    nas_config: Mapping[str, Any] | NasConfig | None = None,
     **settings: Any,
 ) -> tuple[keras.Model, History]:
-    """Train from Python; returns the best model and Keras' history.
+    """Train from Python; returns the best model and Keras' history, with `nas_redundancy` where monitoring is on.
 
     Args:
         model_name: "nano_u" or "bu_net".
@@ -137,13 +157,32 @@ def train(
         data: a dataset folder, or "synthetic".
         seed: of weights, order and augmentation.
         run_dir: where files go; a new folder under `runs/` by default.
+        enable_nas_monitoring: measure the redundancy of the layers while training.
+        nas_log_dir: folder of the monitor's files; `nas/` of the run by default.
+        nas_csv_path: path of the metrics CSV; the other files lie beside it.
+        nas_log_freq: look once an "epoch" (the default), or every so many batches.
+        nas_monitor_batch_freq: how many batches, 10 by default; alone it means `nas_log_freq="batch"`.
+        nas_callback: a monitor that is ready, in place of all these; it needs no `enable_nas_monitoring`.
+        nas_config: keys of the `nas` section of an experiment.
         settings: further keys of an experiment, for example `augmentation={"enabled": False}`.
 
     Raises:
-        ConfigError, DataError, NonFiniteLossError: as `run_training`.
+        ConfigError: as `run_training`; also monitoring arguments that contradict each other, or that nobody would hear
+            because monitoring is off.
+        DataError, NonFiniteLossError: as `run_training`.
     """
-    from nano_u.config import config_from_mapping
-
+    nas = NasArguments(
+        enable=enable_nas_monitoring,
+        log_dir=nas_log_dir,
+        csv_path=nas_csv_path,
+        log_freq=nas_log_freq,
+        batch_freq=nas_monitor_batch_freq,
+        callback=nas_callback,
+        config=nas_config,
+    )
+    section = nas.section()
+    if section and settings.get("nas"):
+        raise ConfigError("nas: give this section or the nas_... arguments, not both")
     config = config_from_mapping(
         {
             "model_name": model_name,
@@ -153,9 +192,11 @@ def train(
             "data": os.fspath(data),
             "seed": seed,
             **settings,
+            **({"nas": section} if section else {}),
         }
     )
-    trained = run_training(config, run_path=None if run_dir is None else Path(run_dir))
+    nas.check_heard(config)
+    trained = run_training(config, run_path=None if run_dir is None else Path(run_dir), monitor=nas_callback)
     return trained.model, trained.history
 
 
@@ -183,8 +224,6 @@ def check_trainable(config: ExperimentConfig) -> None:
         raise ConfigError(f"model_name: unknown model {config.model_name!r}; known: {', '.join(REGISTRY)}")
     if config.use_distillation:
         raise ConfigError("use_distillation: this version trains without a teacher; set it to false")
-    if config.nas.enabled:
-        raise ConfigError("nas.enabled: this version has no redundancy monitor; set it (or use_nas) to false")
 
 
 @contextmanager
