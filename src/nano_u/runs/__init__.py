@@ -2,10 +2,12 @@
 
 from nano_u.runs.atomic import atomic_path, write_text_atomic
 from nano_u.runs.directory import RunDirectory, create_run, open_run
+from nano_u.runs.monitor_paths import MonitorPaths
 from nano_u.runs.provenance import collect_provenance, usable_cpus
 from nano_u.runs.strict_json import read_json, write_json
 
 __all__ = [
+    "MonitorPaths",
     "RunDirectory",
     "atomic_path",
     "collect_provenance",

@@ -11,10 +11,9 @@ from pathlib import Path
 from nano_u.monitoring.sinks.correlation_file import load_history, save_history
 from nano_u.monitoring.sinks.correlation_history import CorrelationHistory
 from nano_u.monitoring.sinks.csv_file import csv_text
-from nano_u.monitoring.sinks.paths import MonitorPaths
 from nano_u.monitoring.sinks.rows import KEY, Columns
 from nano_u.monitoring.sinks.written_rows import WrittenRow, read_csv_rows, read_json_lines
-from nano_u.runs import write_text_atomic
+from nano_u.runs import MonitorPaths, write_text_atomic
 
 Key = tuple[int, int]
 

@@ -7,7 +7,7 @@ import re
 import shutil
 from itertools import count
 
-from nano_u.monitoring.sinks.paths import MonitorPaths
+from nano_u.runs import MonitorPaths
 
 logger = logging.getLogger(__name__)
 

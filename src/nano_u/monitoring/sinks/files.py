@@ -6,9 +6,9 @@ from contextlib import ExitStack
 from typing import Protocol
 
 from nano_u.monitoring.record import StepRecord
-from nano_u.monitoring.sinks.paths import MonitorPaths
 from nano_u.monitoring.sinks.rows import Columns, StepRows, step_rows
 from nano_u.monitoring.sinks.run_file import RunFile
+from nano_u.runs import MonitorPaths
 
 
 class RowFile(Protocol):

@@ -16,10 +16,10 @@ from nano_u.monitoring.sinks.csv_file import CsvFile
 from nano_u.monitoring.sinks.file_set import claim_new_set, newest_set, remove_set
 from nano_u.monitoring.sinks.files import MonitorFiles
 from nano_u.monitoring.sinks.json_lines_file import JsonLinesFile
-from nano_u.monitoring.sinks.paths import MonitorPaths
 from nano_u.monitoring.sinks.rows import Columns
 from nano_u.monitoring.sinks.run_file import RunFacts, RunFile
 from nano_u.monitoring.sinks.tensorboard_file import TensorBoardFile, tensorboard_installed
+from nano_u.runs import MonitorPaths
 
 logger = logging.getLogger(__name__)
 
