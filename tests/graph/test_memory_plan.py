@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from nano_u.graph.architectures import bu_net, nano_u
 from nano_u.graph.deployed import DeployedGraph, DeployedOp, deploy
-from nano_u.graph.memory_plan import ALIGNMENT_BYTES, live_bytes, place_buffers, planned_bytes
+from nano_u.graph.memory_plan import ALIGNMENT_BYTES, live_bytes, place_buffers, place_tensors, planned_bytes
 from nano_u.graph.record import Architecture
 
 PUBLISHED = nano_u((60, 80, 3), [4, 8, 16], 16, pool_sizes=[(2, 2), (2, 2), (3, 2)])
@@ -55,7 +55,7 @@ def test_buffers_that_live_at_the_same_time_never_overlap(drawn: list[tuple[int,
 
     placed = place_buffers(buffers)
 
-    assert sorted((place.size, place.first, place.last) for place in placed) == sorted(buffers)
+    assert [(place.size, place.first, place.last) for place in placed] == buffers
     for index, one in enumerate(placed):
         for other in placed[index + 1 :]:
             apart_in_time = one.last < other.first or other.last < one.first
@@ -107,3 +107,13 @@ def test_a_transposed_convolution_also_needs_its_accumulators() -> None:
     planned = planned_bytes(DeployedGraph((op,), ("x",), ("t",), ((16, 16, 4),)))
 
     assert planned == 16 * 16 * 4 + 32 * 32 * 4 + 4 * 32 * 32 * 4
+
+
+def test_every_tensor_has_its_place_for_its_whole_life() -> None:
+    graph = deploy(PUBLISHED)
+
+    places = place_tensors(graph)
+
+    assert {name: (place.first, place.last) for name, place in places.items()} == graph.lifetimes
+    assert all(graph.tensor_bytes[name] <= place.size < graph.tensor_bytes[name] + 16 for name, place in places.items())
+    assert max(place.offset + place.size for place in places.values()) == planned_bytes(graph)

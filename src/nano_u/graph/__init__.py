@@ -1,15 +1,19 @@
 """Networks as plain records: what they compute and what they cost, without any framework."""
 
 from nano_u.graph.architectures import bu_net, nano_u
+from nano_u.graph.channel_groups import ChannelCut, ChannelSource, channel_sources, removed_by_producer
 from nano_u.graph.chips import CHIPS, Chip, Fit, fits, get_chip
 from nano_u.graph.cost import CostSummary, LayerCost, layer_costs, summarise
 from nano_u.graph.deployed import DeployedGraph, DeployedOp, deploy
+from nano_u.graph.price import PeakRemedy, Price, narrowed, peak_remedy, price
 from nano_u.graph.read import read_architecture, write_architecture
 from nano_u.graph.record import Architecture, Node
 
 __all__ = [
     "CHIPS",
     "Architecture",
+    "ChannelCut",
+    "ChannelSource",
     "Chip",
     "CostSummary",
     "DeployedGraph",
@@ -17,13 +21,20 @@ __all__ = [
     "Fit",
     "LayerCost",
     "Node",
+    "PeakRemedy",
+    "Price",
     "bu_net",
+    "channel_sources",
     "deploy",
     "fits",
     "get_chip",
     "layer_costs",
     "nano_u",
+    "narrowed",
+    "peak_remedy",
+    "price",
     "read_architecture",
+    "removed_by_producer",
     "summarise",
     "write_architecture",
 ]

@@ -29,11 +29,17 @@ def planned_bytes(graph: DeployedGraph) -> int:
 
     A transposed convolution also gets its int32 accumulators.
     """
-    buffers = [(_aligned(graph.tensor_bytes[name]), *span) for name, span in graph.lifetimes.items()]
+    buffers = _tensor_buffers(graph)
     for index, op in enumerate(graph.ops):
         if op.op == "conv2d_transpose":
             buffers.append((_aligned(4 * graph.tensor_bytes[op.name]), index, index))
     return max((place.offset + place.size for place in place_buffers(buffers)), default=0)
+
+
+def place_tensors(graph: DeployedGraph) -> dict[str, Placement]:
+    """Where the planner puts every activation tensor, by the tensor's name."""
+    places = place_buffers(_tensor_buffers(graph))
+    return dict(zip(graph.lifetimes, places, strict=True))
 
 
 class Placement(NamedTuple):
@@ -46,12 +52,13 @@ class Placement(NamedTuple):
 
 
 def place_buffers(buffers: Sequence[tuple[int, int, int]]) -> list[Placement]:
-    """Places `(size, first, last)` buffers as TensorFlow Lite Micro's GreedyMemoryPlanner does; ordered by offset.
+    """Places `(size, first, last)` buffers as TensorFlow Lite Micro's GreedyMemoryPlanner does; in the order given.
 
     Largest first, of equal ones the later, each at the lowest offset that is free during its whole life.
     """
     placed: list[Placement] = []
-    for _, (size, first, last) in sorted(enumerate(buffers), key=lambda entry: (-entry[1][0], -entry[0])):
+    places: dict[int, Placement] = {}
+    for index, (size, first, last) in sorted(enumerate(buffers), key=lambda entry: (-entry[1][0], -entry[0])):
         offset = 0
         for other in placed:
             if other.last < first or last < other.first:
@@ -59,8 +66,13 @@ def place_buffers(buffers: Sequence[tuple[int, int, int]]) -> list[Placement]:
             if other.offset - offset >= size:
                 break
             offset = max(offset, other.offset + other.size)
-        insort(placed, Placement(offset, size, first, last))
-    return placed
+        places[index] = Placement(offset, size, first, last)
+        insort(placed, places[index])
+    return [places[index] for index in range(len(buffers))]
+
+
+def _tensor_buffers(graph: DeployedGraph) -> list[tuple[int, int, int]]:
+    return [(_aligned(graph.tensor_bytes[name]), *span) for name, span in graph.lifetimes.items()]
 
 
 def _aligned(size: int) -> int:
