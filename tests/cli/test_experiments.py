@@ -3,11 +3,14 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from nano_u.cli.main import main
+from nano_u.graph import read_architecture, summarise
 
 
 @pytest.fixture
@@ -85,9 +88,9 @@ def test_seeds_count_up_from_the_experiments_own(
     assert "3 of 3 runs failed" in capsys.readouterr().err
 
 
-def test_compare_ranks_finished_runs_over_their_seeds(
-    tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def compared(tiny_run: Path, tmp_path: Path) -> Path:
+    """A folder of three runs: one experiment with seed 3, a better one with seeds 3 and 4."""
     own = validation_iou(tiny_run)
     for name, seed, iou in (("own", 3, own), ("better", 3, own + 0.1), ("better", 4, own + 0.2)):
         run = shutil.copytree(tiny_run, tmp_path / "runs" / f"{name}-seed{seed}")
@@ -96,14 +99,71 @@ def test_compare_ranks_finished_runs_over_their_seeds(
         metrics = json.loads((run / "metrics.json").read_text())
         metrics["validation"]["pooled"]["metrics"]["iou"] = iou
         (run / "metrics.json").write_text(json.dumps(metrics))
+    return tmp_path / "runs"
 
-    assert main(["experiments", "compare", str(tmp_path / "runs")]) == 0
 
-    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
-    assert rows == [
-        ["1", "better", f"{own + 0.15:.4f}", f"{0.1 / 2**0.5:.4f}", "2", "0"],
-        ["2", "own", f"{own:.4f}", "-", "1", "0"],
+def test_compare_ranks_finished_runs_and_pairs_them_over_their_seeds(
+    compared: Path, tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = validation_iou(tiny_run)
+    cost = summarise(read_architecture(tiny_run))
+
+    assert main(["experiments", "compare", str(compared), "--output-dir", str(tmp_path / "out")]) == 0
+
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    costs = [f"{cost.macs:,}", f"{cost.peak_activation_bytes:,}", f"{cost.parameters:,}"]
+    assert ["1", "better", f"{own + 0.15:.4f}", f"{0.1 / 2**0.5:.4f}", "2", "-", *costs, "-"] in rows
+    assert ["2", "own", f"{own:.4f}", "-", "1", "-", *costs, "-"] in rows
+    assert ["own", "1", "-0.1000", "-", "too", "few", "for", "a", "test", "-0.1000", "-0.1000"] in rows
+    assert rows[-1] == ["picture:", str(tmp_path / "out" / "pareto.png")]
+    assert (tmp_path / "out" / "pareto.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_compare_prints_nothing_but_json_where_json_is_asked_for(
+    compared: Path, tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = validation_iou(tiny_run)
+
+    assert main(["experiments", "compare", str(compared), "--json", "--output-dir", str(tmp_path)]) == 0
+
+    report = json.loads(capsys.readouterr().out)
+    assert [(row["experiment"], row["val_iou"]) for row in report["experiments"]] == [
+        ("better", pytest.approx(own + 0.15)),
+        ("own", pytest.approx(own)),
     ]
+    (difference,) = report["differences"]
+    assert (difference["baseline"], difference["other"], difference["low"]) == ("better", "own", None)
+    assert [panel["front"] for panel in report["pareto"]] == [["better"], ["better"]]
+    assert report["picture"] == str(tmp_path / "pareto.png")
+
+
+def test_compare_shows_the_other_runs_and_fails_where_one_cannot_be_read(
+    compared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (compared / "better-seed4" / "metrics.json").write_text("{")
+
+    assert main(["experiments", "compare", str(compared), "gone", "--output-dir", str(tmp_path)]) == 1
+
+    printed = capsys.readouterr()
+    assert ranked(printed.out) == ["better", "own"]
+    damaged = f"{compared / 'better-seed4' / 'metrics.json'}: damaged or not JSON"
+    assert f"warning: left out: {damaged}" in printed.out
+    assert "warning: left out: gone: no such run directory" in printed.out
+    assert printed.err.startswith(f"nano-u: error: 2 of 4 runs left out, the first: {damaged}")
+    assert (tmp_path / "pareto.png").exists()
+
+
+def test_compare_never_loads_tensorflow(compared: Path, tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "from nano_u.cli.main import main\n"
+        f"code = main(['experiments', 'compare', {str(compared)!r}, '--output-dir', {str(tmp_path)!r}])\n"
+        "print(code, sorted({'tensorflow', 'keras'} & set(sys.modules)))\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == "0 []"
 
 
 def test_the_list_shows_what_each_experiment_would_run(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

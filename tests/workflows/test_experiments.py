@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from nano_u.config import ExperimentConfig, config_to_yaml
-from nano_u.errors import ConfigError, DataError, RunError
+from nano_u.errors import ConfigError, DataError
 from nano_u.runs import RunDirectory, create_run, write_json, write_text_atomic
-from nano_u.workflows.experiments import Trial, plan_trials, rank, read_trial, run_experiments, trials_of, write_summary
+from nano_u.workflows.experiments import Trial, plan_trials, rank, read_trial, run_experiments, write_summary
 
 FILE = "data: synthetic\nexperiments:\n  small: {seed: 5, model: {bottleneck: 8}}\n  large: {model: {bottleneck: 64}}\n"
 
@@ -220,49 +220,6 @@ def test_experiments_rank_by_their_mean_and_those_without_one_come_last() -> Non
         ("single", 0.0, None, 1, 0),
         ("failed", None, None, 0, 1),
     ]
-
-
-def test_a_folder_stands_for_its_runs_and_an_unfinished_one_counts_as_failed(file: Path, tmp_path: Path) -> None:
-    planned = plan_trials(file, ["small", "large"], seeds=2, root=tmp_path / "runs")
-    run_experiments(planned, trainer({"small-seed5": 0.5, "small-seed6": 0.25, "large-seed0": 0.75, "large-seed1": 1}))
-    (tmp_path / "runs" / "large-seed1" / "metrics.json").unlink()
-    (tmp_path / "runs" / "summary.csv").write_text("")
-
-    found = trials_of([tmp_path / "runs"])
-
-    assert [(trial.experiment, trial.seed, trial.status, trial.val_iou) for trial in found] == [
-        ("large", 0, "done", 0.75),
-        ("large", 1, "failed", None),
-        ("small", 5, "done", 0.5),
-        ("small", 6, "done", 0.25),
-    ]
-    with pytest.raises(RunError, match=r"large-seed1: metrics.json is missing; training has not got that far"):
-        trials_of([tmp_path / "runs" / "large-seed1"])
-
-
-def test_runs_of_the_same_name_in_two_folders_stay_apart(tmp_path: Path) -> None:
-    for folder, iou in (("before", 0.5), ("after", 0.75)):
-        write_run(ExperimentConfig(), tmp_path / folder / "base-seed0", iou)
-
-    found = trials_of([tmp_path / "before", tmp_path / "after"])
-
-    assert [(row.experiment, row.mean_iou) for row in rank(found)] == [
-        (str(tmp_path / "after" / "base"), 0.75),
-        (str(tmp_path / "before" / "base"), 0.5),
-    ]
-
-
-def test_an_empty_folder_a_missing_one_and_foreign_metrics_are_said(tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    write_run(ExperimentConfig(), tmp_path / "run", 0.5)
-    write_json(tmp_path / "run" / "metrics.json", {"accuracy": 1})
-
-    with pytest.raises(RunError, match=r"empty: not a run directory \(no config.yaml\); `nano-u train` makes one"):
-        trials_of([tmp_path / "empty"])
-    with pytest.raises(RunError, match="gone: no such run directory"):
-        trials_of([tmp_path / "gone"])
-    with pytest.raises(RunError, match=r"metrics\.json: does not hold the metrics of a training"):
-        trials_of([tmp_path / "run"])
 
 
 def test_the_summary_has_a_row_per_trial_and_empty_cells_for_what_is_missing(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nano_u.cli import console
-from nano_u.errors import ConfigError, TrainingError
+from nano_u.errors import ConfigError, RunError, TrainingError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from nano_u.config import ExperimentConfig
+    from nano_u.workflows.comparison import Comparison
     from nano_u.workflows.experiments import Trial
 
 DEFAULT_FILE = Path("configs/experiments.yaml")
@@ -86,11 +88,22 @@ def list_command(
 
 def compare_command(
     runs: Annotated[list[Path], typer.Argument(metavar="RUNS...", help="Run directories, or a folder of them.")],
+    output_dir: Annotated[Path, typer.Option(metavar="DIR", help="Where the picture goes.")] = Path("plots"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the tables.")] = False,
 ) -> None:
-    """Rank finished runs by validation IoU, over seeds where there are several."""
-    from nano_u.workflows.experiments import trials_of
+    """Rank finished runs by validation IoU over seeds, with what they cost, and draw IoU against cost."""
+    from nano_u.workflows.comparison import compare_runs, draw_comparison
 
-    _show_ranking(trials_of(runs))
+    comparison = compare_runs(runs)
+    picture = draw_comparison(comparison, output_dir)
+    if as_json:
+        report = {**comparison.to_dict(), "picture": None if picture is None else str(picture)}
+        console.results().print_json(json.dumps(report, allow_nan=False))
+    else:
+        _show_comparison(comparison, picture)
+    if comparison.left_out:
+        count = f"{len(comparison.left_out)} of {comparison.runs} runs left out"
+        raise RunError(f"{count}, the first: {comparison.left_out[0].reason}")
 
 
 def _train(config: ExperimentConfig, run: Path, report: Callable[[str], None]) -> Any:
@@ -150,6 +163,12 @@ def _trials_table(trials: Sequence[Trial]) -> Table:
             Text(trial.error or trial.note),
         )
     return table
+
+
+def _show_comparison(comparison: Comparison, picture: Path | None) -> None:
+    for table in comparison.tables():
+        console.results().print(table, "")
+    console.note(f"picture: {picture}" if picture else "no picture: no experiment has both a validation IoU and a cost")
 
 
 def _show_ranking(trials: Sequence[Trial]) -> None:

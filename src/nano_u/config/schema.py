@@ -158,7 +158,10 @@ class ExportConfig(Section):
 
 
 class ThresholdsConfig(Section):
-    """The lines that plots and advice read redundancy, correlation and conditioning against."""
+    """The lines that plots and advice read redundancy, correlation and conditioning against.
+
+    Advice on widths is in steps of `channel_multiple` channels, in layers of fewer than 16 channel by channel.
+    """
 
     low_redundancy: Share = 0.3
     moderate_redundancy: Share = 0.5
@@ -167,6 +170,7 @@ class ThresholdsConfig(Section):
     high_correlation: Share = 0.5
     very_high_correlation: Share = 0.6
     poor_conditioning: Annotated[float, Field(ge=1)] = 1.0e6
+    channel_multiple: Count = 4
 
     @model_validator(mode="after")
     def _in_order(self) -> ThresholdsConfig:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from nano_u.reporting.history import History, read_history
     from nano_u.reporting.history_figure import draw_history
     from nano_u.reporting.layer_bars_figure import draw_redundancy_bars, redundancy_bars
+    from nano_u.reporting.monitored_run import MonitoredRun, find_metrics_csv, read_monitored_run
+    from nano_u.reporting.recommendations import Recommendations, recommend
     from nano_u.reporting.redundancy_csv import write_redundancy_csv
     from nano_u.reporting.redundancy_table import layer_redundancy_table
     from nano_u.reporting.sweep_csv import write_precision_recall_csv, write_sweep_csv
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "ExportSizes": "export_tables",
     "History": "history",
+    "MonitoredRun": "monitored_run",
+    "Recommendations": "recommendations",
     "accuracy_drop_table": "export_tables",
     "draw_gallery": "gallery_figure",
     "draw_history": "history_figure",
@@ -33,9 +37,12 @@ _HOMES = {
     "draw_threshold_sweep": "curve_figures",
     "evaluation_table": "accuracy_table",
     "export_table": "export_tables",
+    "find_metrics_csv": "monitored_run",
     "int8_drop": "export_tables",
     "layer_redundancy_table": "redundancy_table",
     "read_history": "history",
+    "read_monitored_run": "monitored_run",
+    "recommend": "recommendations",
     "redundancy_bars": "layer_bars_figure",
     "save_figure": "figure_file",
     "write_precision_recall_csv": "sweep_csv",
@@ -47,6 +54,8 @@ __all__ = [
     "Column",
     "ExportSizes",
     "History",
+    "MonitoredRun",
+    "Recommendations",
     "Table",
     "accuracy_drop_table",
     "cost_summary_table",
@@ -58,10 +67,13 @@ __all__ = [
     "draw_threshold_sweep",
     "evaluation_table",
     "export_table",
+    "find_metrics_csv",
     "fit_table",
     "int8_drop",
     "layer_redundancy_table",
     "read_history",
+    "read_monitored_run",
+    "recommend",
     "redundancy_bars",
     "save_figure",
     "write_precision_recall_csv",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 
 # Okabe and Ito, "Color Universal Design" (2008).
 BLUE = "#0072B2"
@@ -12,9 +15,22 @@ GREEN = "#009E73"
 ORANGE = "#E69F00"
 VERMILION = "#D55E00"
 PURPLE = "#CC79A7"
+YELLOW = "#F0E442"
 GREY = "#6E6E6E"
 INK = "#222222"
 LIGHT = "#E4E4E4"
+
+COLUMN = 3.5
+"""Inches of a paper's column, for figures with one panel: at 100 % they need no shrinking, on paper or on a screen."""
+
+PAGE = 7.16
+"""Inches of a paper's two columns, for figures with several panels."""
+
+SMALL = 7.5
+"""Points of the smallest text in those figures."""
+
+LETTERS_PER_INCH = 11
+"""Of a panel's title, which is bold and of 9 points."""
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -32,3 +48,26 @@ def quiet_axes(axes: Axes, *, title: str, x_label: str, y_label: str) -> None:
     axes.spines[["left", "bottom"]].set_color(GREY)
     axes.grid(color=LIGHT, linewidth=0.8)
     axes.set_axisbelow(True)
+
+
+def compact_axes(axes: Axes, *, title: str, x_label: str, y_label: str) -> None:
+    """`quiet_axes` for a panel of a paper's column."""
+    quiet_axes(axes, title="", x_label="", y_label="")
+    axes.set_title(title, loc="left", fontsize=9, fontweight="bold", color=INK, parse_math=False)
+    axes.set_xlabel(x_label, fontsize=8, color=INK)
+    axes.set_ylabel(y_label, fontsize=8, color=INK)
+    axes.tick_params(labelsize=SMALL)
+
+
+def in_lines(title: str, width: float) -> str:
+    """The title of a panel in lines that fit into so many inches.
+
+    Matplotlib's own wrapping reads every text as mathematics.
+    """
+    return textwrap.fill(title, int(LETTERS_PER_INCH * width))
+
+
+def as_written(legend: Legend) -> None:
+    """Show the legend's names as they are, never as mathematics."""
+    for text in legend.get_texts():
+        text.set_parse_math(False)

@@ -15,7 +15,7 @@ from nano_u.data.image_set import IGNORED
 from nano_u.evaluation import Gallery, GalleryImage
 from nano_u.reporting.figure_style import BLUE, GREY, INK, ORANGE, PURPLE
 
-_PANELS = ("input", "truth", "prediction", "error")
+PANELS = ("input", "truth", "prediction", "error")
 _HIT, _FALSE_ALARM, _MISS = BLUE, ORANGE, PURPLE
 _BACKGROUND = "#EDEDED"
 _LONGEST_NAME = 48  # characters
@@ -32,14 +32,14 @@ def draw_gallery(gallery: Gallery, *, title: str = "") -> Figure:
     figure = Figure(figsize=(grid.width, grid.height), facecolor="white")
     _write(figure, grid, _MARGIN, grid.height - 0.21, title or _title(gallery), size=11, weight="bold")
     for column in range(grid.columns):
-        for panel, heading in enumerate(_PANELS):
+        for panel, heading in enumerate(PANELS):
             top = grid.height - _TITLE_HEIGHT - 0.14
             _write(figure, grid, grid.panel_left(column, panel), top, heading, size=9, color=GREY)
     for index, image in enumerate(gallery.images):
         column, row = divmod(index, grid.rows)
         caption_middle = grid.panel_bottom(row) + grid.panel_height + 0.13
         _write(figure, grid, grid.panel_left(column, 0), caption_middle, _caption(image), size=9)
-        for panel, picture in enumerate(_pictures(image)):
+        for panel, picture in enumerate(panel_pictures(image)):
             axes = figure.add_axes(grid.box(column, row, panel))
             axes.imshow(picture, interpolation="nearest", aspect="auto")
             axes.set_axis_off()
@@ -121,7 +121,8 @@ def _caption(image: GalleryImage) -> str:
     return f"{image.role}, {iou}: {name}"
 
 
-def _pictures(image: GalleryImage) -> tuple[npt.NDArray[Any], ...]:
+def panel_pictures(image: GalleryImage) -> tuple[npt.NDArray[Any], ...]:
+    """One `(height, width, 3)` picture per panel of `PANELS`, uint8 or floats in [0, 1]."""
     prediction = image.prediction.astype(np.uint8)
     return image.image, mask_image(image.truth), mask_image(prediction), error_image(image)
 

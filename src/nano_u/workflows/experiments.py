@@ -179,35 +179,6 @@ def rank(trials: Sequence[Trial]) -> list[Ranking]:
     return sorted(rankings, key=lambda row: -1.0 if row.mean_iou is None else row.mean_iou, reverse=True)
 
 
-def trials_of(runs: Sequence[Path]) -> list[Trial]:
-    """Finished runs as trials, for comparison; a folder that holds runs stands for all of them.
-
-    Runs of one folder whose names differ only in `-seedN` are one experiment. In a folder of runs one that has not
-    finished counts as failed; named by itself it is an error.
-    """
-    found: dict[Path, bool] = {}
-    for path in runs:
-        children = sorted(child for child in path.iterdir() if _is_run(child)) if path.is_dir() else []
-        if _is_run(path) or not children:
-            found[open_run(path).path] = True
-        else:
-            found |= {child: found.get(child, False) for child in children}
-    folders = {path.parent for path in found}
-    return [_trial_of(path, is_named, with_folder=len(folders) > 1) for path, is_named in found.items()]
-
-
-def _is_run(path: Path) -> bool:
-    return RunDirectory(path).config_path.is_file()
-
-
-def _trial_of(path: Path, is_named: bool, *, with_folder: bool) -> Trial:
-    run = open_run(path)
-    seed = load_experiment(run.config_path).seed
-    place = path if with_folder else Path(path.name)
-    trial = Trial(str(place).removesuffix(f"-seed{seed}"), seed, path, "failed", error="training has not finished")
-    return read_trial(trial) if is_named or run.is_finished else trial
-
-
 def write_summary(trials: Sequence[Trial], path: Path) -> None:
     """One CSV row per trial; rows of other runs that are there already stay."""
     rows = _rows_by_run(path)

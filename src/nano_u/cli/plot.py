@@ -1,0 +1,115 @@
+"""`nano-u plot`: pictures and advice from the files of the redundancy monitor."""
+
+from __future__ import annotations
+
+import glob
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nano_u.cli import console
+from nano_u.errors import ConfigError
+
+
+class PlotType(StrEnum):
+    """Which picture."""
+
+    redundancy = "redundancy"
+    correlation = "correlation"
+    dashboard = "dashboard"
+    comparison = "comparison"
+    heatmap = "heatmap"
+
+
+def plot_command(
+    csv: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH...", help="Metrics CSV files, run directories, or globs.", show_default=False),
+    ] = None,
+    compare: Annotated[
+        list[str] | None, typer.Option(metavar="PATH...", help="Two or more of them side by side.", show_default=False)
+    ] = None,
+    plot_type: Annotated[
+        PlotType | None, typer.Option(help="Which picture; the dashboard by default.", show_default=False)
+    ] = None,
+    draw_all: Annotated[bool, typer.Option("--all", help="Every picture that the files allow.")] = False,
+    recommendations: Annotated[
+        bool, typer.Option("--recommendations", help="Print advice with its price, and write it as text and JSON.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="One picture: .png, .svg or .pdf.", show_default=False)
+    ] = None,
+    output_dir: Annotated[Path, typer.Option(metavar="DIR", help="Where pictures go.")] = Path("plots"),
+    model_name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Instead of the name in the files.", show_default=False)
+    ] = None,
+    layer: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Whose channels the heatmap shows; the most redundant layer by default."),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Whose thresholds to use; by default the run's own.", show_default=False),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE...", help="For example nas.thresholds.high_redundancy=0.8."),
+    ] = None,
+) -> None:
+    """Draw redundancy, correlation, dashboard, heatmap and comparison, or print recommendations; no TensorFlow."""
+    from nano_u.reporting.recommendation_text import evidence_table, recommendation_text
+    from nano_u.workflows.plotting import PlotRequest, plot_runs
+
+    sources = _expanded([*(csv or ()), *(compare or ())])
+    if not sources:
+        raise ConfigError("plot: name the monitor's files: --csv RUN/nas/MODEL_nas_metrics.csv, or --csv RUN")
+    comparing = compare is not None or plot_type is PlotType.comparison
+    request = PlotRequest(
+        sources=tuple(sources),
+        kinds=_kinds(plot_type, draw_all, comparing, recommendations, len(sources)),
+        output=output,
+        output_dir=output_dir,
+        model_name=model_name,
+        layer=layer,
+        recommendations=recommendations,
+        config=config,
+        overrides=tuple(overrides or ()),
+    )
+    results = plot_runs(request)
+    for found in results.advised:
+        console.results().print(recommendation_text(found), markup=False, highlight=False, soft_wrap=True)
+        if found.findings:
+            console.results().print(evidence_table(found))
+    for path in results.files:
+        console.note(str(path))
+    results.raise_failures()
+
+
+def _kinds(
+    plot_type: PlotType | None, draw_all: bool, comparing: bool, recommendations: bool, sources: int
+) -> tuple[str, ...]:
+    """The pictures to draw; advice alone asks for none."""
+    single = ("redundancy", "correlation", "dashboard", "heatmap")
+    if draw_all:
+        return (*single, "comparison") if sources > 1 else single
+    if comparing:
+        return ("comparison",)
+    if plot_type is not None:
+        return (plot_type.value,)
+    return () if recommendations else ("dashboard",)
+
+
+def _expanded(patterns: list[str]) -> list[Path]:
+    """Paths, with globs that the shell left alone expanded; each once, in order."""
+    found: dict[Path, None] = {}
+    for pattern in patterns:
+        if Path(pattern).exists() or not glob.has_magic(pattern):
+            found[Path(pattern)] = None
+            continue
+        matches = sorted(glob.glob(pattern))  # noqa: PTH207  (Path.glob takes no absolute pattern)
+        if not matches:
+            raise ConfigError(f"plot: no file matches {pattern}")
+        found.update(dict.fromkeys(map(Path, matches)))
+    return list(found)

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.reporting.made_run import write_run
+
+from nano_u.cli.main import main
+
+
+@pytest.fixture
+def metrics(tmp_path: Path) -> Path:
+    return write_run(tmp_path / "logs" / "nas").metrics
+
+
+def drawn(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_all_draws_every_picture_of_one_run(metrics: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plot", "--csv", str(metrics), "--all", "--output-dir", str(tmp_path / "plots")]) == 0
+
+    kinds = ["correlation", "dashboard", "heatmap", "redundancy"]
+    assert drawn(tmp_path / "plots") == [f"nano_u_{kind}.png" for kind in kinds]
+    assert capsys.readouterr().out.split() == [
+        str(tmp_path / "plots" / f"nano_u_{kind}.png") for kind in ("redundancy", "correlation", "dashboard", "heatmap")
+    ]
+
+
+def test_the_dashboard_is_the_default_and_goes_to_plots(
+    metrics: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["plot", "--csv", str(metrics)]) == 0
+
+    assert drawn(tmp_path / "plots") == ["nano_u_dashboard.png"]
+
+
+@pytest.mark.parametrize("kind", ["redundancy", "correlation", "dashboard", "heatmap"])
+def test_a_plot_type_draws_that_one(metrics: Path, tmp_path: Path, kind: str) -> None:
+    assert main(["plot", "--csv", str(metrics), "--plot-type", kind, "--output-dir", str(tmp_path / "p")]) == 0
+
+    assert drawn(tmp_path / "p") == [f"nano_u_{kind}.png"]
+
+
+def test_compare_takes_its_files_as_a_shell_user_types_them(tmp_path: Path) -> None:
+    files = [str(write_run(tmp_path / name).metrics) for name in ("a", "b")]
+
+    assert main(["plot", "--compare", *files, "--output-dir", str(tmp_path / "p")]) == 0
+
+    assert drawn(tmp_path / "p") == ["comparison.png"]
+
+
+def test_globs_that_the_shell_left_alone_are_expanded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a", "b"):
+        write_run(tmp_path / name / "nas")
+
+    pattern = str(tmp_path / "*" / "nas" / "*_metrics.csv")
+    assert main(["plot", "--compare", pattern, "--output-dir", str(tmp_path / "p")]) == 0
+    assert main(["plot", "--csv", str(tmp_path / "none*.csv")]) == 2
+    assert "no file matches" in capsys.readouterr().err
+
+
+def test_a_run_directory_stands_for_its_metrics(tmp_path: Path) -> None:
+    write_run(tmp_path / "run" / "nas")
+    (tmp_path / "run" / "config.yaml").write_text("epochs: 2\n")
+
+    assert main(["plot", "--csv", str(tmp_path / "run"), "--output-dir", str(tmp_path / "p")]) == 0
+
+    assert drawn(tmp_path / "p") == ["nano_u_dashboard.png"]
+
+
+def test_recommendations_alone_are_printed_and_kept(
+    metrics: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["plot", "--csv", str(metrics), "--recommendations", "--output-dir", str(tmp_path / "p")]
+
+    assert main(arguments) == 0
+
+    assert capsys.readouterr().out.startswith("NAS ANALYSIS RECOMMENDATIONS FOR NANO_U\n")
+    assert drawn(tmp_path / "p") == ["nano_u_recommendations.json", "nano_u_recommendations.txt"]
+
+
+def test_the_model_name_can_be_given(metrics: Path, tmp_path: Path) -> None:
+    arguments = ["plot", "--csv", str(metrics), "--model-name", "Mine <1>", "--output-dir", str(tmp_path / "p")]
+
+    assert main(arguments) == 0
+
+    assert drawn(tmp_path / "p") == ["Mine-1_dashboard.png"]
+
+
+def test_without_files_the_command_says_what_to_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plot", "--all"]) == 2
+
+    assert "plot: name the monitor's files: --csv" in capsys.readouterr().err
+
+
+def test_a_damaged_file_is_one_line_and_the_others_are_drawn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, bad = write_run(tmp_path / "good").metrics, write_run(tmp_path / "bad").metrics
+    bad.write_text(bad.read_text().replace("\n", ",\n", 2).replace(",\n", "\n", 1))
+
+    assert main(["plot", "--csv", str(bad), str(good), "--output-dir", str(tmp_path / "p")]) == 1
+
+    error = capsys.readouterr().err.strip()
+    assert error.startswith(f"nano-u: error: {bad}: line 2: ")
+    assert "\n" not in error
+    assert drawn(tmp_path / "p") == ["nano_u_dashboard.png"]
