@@ -69,7 +69,7 @@ _MODULES = {
     "nano_u.models": ("count_parameters", "create_bu_net", "create_model_from_config", "create_nano_u"),
     "nano_u.monitoring": ("DistillationAwareNAS", "NASCallback", "NASMonitorCallback", "analyze_model_redundancy"),
     "nano_u.redundancy": ("RunningCovariance", "compute_layer_redundancy", "validate_nas_computation"),
-    "nano_u.training": ("train_single_model", "train_step"),
+    "nano_u.training": ("train_single_model", "train_step", "train_with_distillation"),
     "nano_u.workflows": ("train", "train_model"),
 }
 

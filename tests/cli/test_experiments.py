@@ -183,7 +183,7 @@ def test_the_list_shows_what_each_experiment_would_run(file: Path, capsys: pytes
     [
         (["run", "FILE", "shrot"], "unknown experiment 'shrot'; did you mean 'short'?", 2),
         (["run", "FILE", "--set", "epoch=3"], "unknown key 'epoch'; did you mean 'epochs'?", 2),
-        (["run", "FILE", "--set", "use_distillation=true"], "experiment 'whole': use_distillation: ", 2),
+        (["run", "FILE", "--set", "use_distillation=true"], "experiment 'whole': teacher_weights: ", 2),
         (["run", "gone.yaml"], "gone.yaml", 2),
         (["list", "gone.yaml"], "gone.yaml", 2),
         (["compare", "gone"], "gone: no such run directory", 1),

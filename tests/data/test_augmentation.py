@@ -96,6 +96,17 @@ def test_green_moves_against_red_and_blue() -> None:
     np.testing.assert_allclose(gains, [1.2, 0.85, 1.1], atol=1e-4)
 
 
+def test_soft_targets_move_with_the_mask_and_keep_their_values() -> None:
+    """A flip and a shift by whole pixels need no interpolation, and no change of colour reaches the targets."""
+    options = AugmentationConfig(shift=0.25, zoom=0.0, exposure=4.0, brightness=1.0, contrast=1.0, colour=1.0)
+    table = tf.constant(draws(flip_x=0.1, shift_x=1.0, exposure=0.9, brightness=0.9), tf.float32)
+
+    _, together = augment(tf.constant(IMAGES), tf.constant(MASKS), table, options, tf.constant(7.0 * MASKS - 3.0))
+
+    assert not np.array_equal(together[..., :1], MASKS)
+    np.testing.assert_allclose(together[..., 1:], 7.0 * together[..., :1] - 3.0, atol=1e-5)
+
+
 def test_ignored_label_survives_the_warp() -> None:
     masks = np.where(MASKS > 0, 255.0, 0.0).astype(np.float32)
     config = AugmentationConfig()

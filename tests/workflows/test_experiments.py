@@ -72,7 +72,7 @@ def test_a_wrong_override_is_refused_before_anything_runs(file: Path, tmp_path: 
     [
         ("{data: null}", "data: no dataset named"),
         ("{model_name: nano_v}", "model_name: unknown model 'nano_v'; known: nano_u, bu_net"),
-        ("{use_distillation: true}", "use_distillation: "),
+        ("{use_distillation: true}", "teacher_weights: "),
     ],
 )
 def test_what_could_never_be_trained_is_refused_before_anything_runs(

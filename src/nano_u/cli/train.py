@@ -35,6 +35,20 @@ def train_command(
     run_dir: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where files go; a new folder under runs/ otherwise.")
     ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Learn from it too: a run directory or .keras.", show_default=False),
+    ] = None,
+    alpha: Annotated[
+        float | None, typer.Option(help="Share of the masks' loss; the teacher's is the rest. [default: 0.3]")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="Softens both networks' logits. [default: 4]", show_default=False)
+    ] = None,
+    live_teacher: Annotated[
+        bool | None,
+        typer.Option("--live-teacher", help="Run the teacher in every step, not once per image.", show_default=False),
+    ] = None,
     save_format: Annotated[
         Literal["keras", "h5", "savedmodel"], typer.Option(help="Format of a second copy beside best.keras.")
     ] = "keras",
@@ -78,12 +92,19 @@ def train_command(
         "batch_size": batch_size,
         "learning_rate": lr,
         "seed": seed,
+        "teacher_weights": teacher,
+        "use_distillation": None if teacher is None else True,
+        "alpha": alpha,
+        "temperature": temperature,
+        "live_teacher": live_teacher,
         "nas.enabled": enable_nas,
         **monitoring,
     }
     resolved = load_experiment(config, experiment, overrides or (), settings=settings)
     if enable_nas is None and not resolved.nas.enabled and any(value is not None for value in monitoring.values()):
         raise ConfigError("--nas-... options: monitoring is off; add --enable-nas, or --no-enable-nas to ignore them")
+    if not resolved.use_distillation and any(value is not None for value in (alpha, temperature, live_teacher)):
+        raise ConfigError("--alpha, --temperature, --live-teacher: there is no teacher; name one with --teacher")
     if resolved.verbose_logging:
         console.speak_up()
     trained = train_with_progress(resolved, run_dir, save_format)
@@ -102,6 +123,7 @@ def train_with_progress(
     with step_bars() as step:
         observer = TrainingObserver(
             loading=lambda done, total: step("reading images", done, total),
+            teaching=lambda done, total: step("asking the teacher", done, total),
             architecture=show_cost,
             callbacks=(line,),
         )
@@ -138,6 +160,9 @@ def show_outcome(trained: TrainingRun) -> None:
     if trained.monitored is not None:
         out.print(most_redundant_table(trained.monitored))
         out.print()
+    if trained.teacher is not None and trained.validation is not None:
+        student, teacher = trained.validation.pooled.metrics.iou, trained.teacher.pooled.metrics.iou
+        console.note(f"on the same images: student IoU {student or 0:.3f}, teacher {teacher or 0:.3f}")
     console.note(f"run: {trained.run.path}")
     if trained.monitored is not None:
         console.note(f"redundancy over training: {trained.monitored.folder}")

@@ -231,6 +231,7 @@ class ExperimentConfig(Section):
     teacher_weights: PathText | None = None
     alpha: Share = 0.3
     temperature: PositiveFloat = 4.0
+    live_teacher: bool = False
     debug_mode: bool = False
     verbose_logging: bool = False
     model: ModelConfig = ModelConfig()

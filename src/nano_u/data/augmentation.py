@@ -14,15 +14,24 @@ PARAMETERS = 10
 
 
 def augment(
-    images: tf.Tensor, masks: tf.Tensor, draws: tf.Tensor, config: AugmentationConfig
+    images: tf.Tensor,
+    masks: tf.Tensor,
+    draws: tf.Tensor,
+    config: AugmentationConfig,
+    soft_targets: tf.Tensor | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Augmented float images in [0, 1] and masks, a pure function of `draws` `(batch, PARAMETERS)`.
+
+    `soft_targets` `(batch, height, width, channels)`, a teacher's logits, move along and follow the mask's channel.
 
     `images` `(batch, height, width, 3)` in [0, 1]; `masks` `(batch, height, width, 1)` with labels 0, 1 or 255
     (ignored). Image and mask move together; colour changes touch the image only.
     """
     transforms = _transforms(draws, images.shape[1], images.shape[2], config)
-    return _recolour(_warp(images, transforms, "BILINEAR"), draws, config), _warp(masks, transforms, "NEAREST")
+    masks = _warp(masks, transforms, "NEAREST")
+    if soft_targets is not None:
+        masks = tf.concat([masks, _warp(soft_targets, transforms, "BILINEAR")], axis=-1)
+    return _recolour(_warp(images, transforms, "BILINEAR"), draws, config), masks
 
 
 def _warp(images: tf.Tensor, transforms: tf.Tensor, interpolation: str) -> tf.Tensor:

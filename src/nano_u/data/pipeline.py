@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,12 +38,16 @@ def training_batches(
     augmentation: AugmentationConfig | None = None,
     first_epoch: int = 1,
     first_batch: int = 0,
+    soft_targets: np.ndarray | None = None,
 ) -> tf.data.Dataset:
     """An endless dataset of (images float32 in [0, 1], masks float32) that starts at any (epoch, batch).
 
     Epochs count from 1, batches within an epoch from 0. Every epoch visits each image once in an order drawn from
     (seed, epoch); an image's augmentation is drawn from (seed, epoch, image). Jumping to (e, k) therefore yields the
     very batches that an uninterrupted run would have seen there.
+
+    `soft_targets` `(images, height, width, channels)`, a teacher's logits in memory or mapped from a file, become
+    further channels of the masks; geometric augmentation moves all three, changes of colour touch the image only.
     """
     images, masks = _tensors(data)
     count = int(images.shape[0])
@@ -51,6 +56,7 @@ def training_batches(
     if batch_size < 1:
         raise DataError(f"batch_size must be at least 1, got {batch_size}")
     options = augmentation if augmentation is not None and augmentation.enabled else None
+    soft_rows = None if soft_targets is None else _rows_of(soft_targets, count)
 
     def epoch_indices(epoch: tf.Tensor) -> tf.data.Dataset:
         order = _permutation(count, seed, epoch)
@@ -59,7 +65,10 @@ def training_batches(
 
     def batch(indices: tf.Tensor, draws: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         x, y = _as_floats(tf.gather(images, indices), tf.gather(masks, indices))
-        return (x, y) if options is None else augment(x, y, draws, options)
+        soft = None if soft_rows is None else soft_rows(indices)
+        if options is not None:
+            return augment(x, y, draws, options, soft)
+        return x, y if soft is None else tf.concat([y, soft], axis=-1)
 
     epochs = tf.data.Dataset.range(first_epoch, np.iinfo(np.int64).max)
     indices = epochs.flat_map(epoch_indices).skip(first_batch)
@@ -72,10 +81,37 @@ def batch_indices(images: int, *, batch_size: int, seed: int, epoch: int, batch:
     return order[batch * batch_size : (batch + 1) * batch_size]
 
 
-def evaluation_batches(data: ImageSet | Arrays, batch_size: int = 64) -> tf.data.Dataset:
-    """(images float32 in [0, 1], masks float32) in the set's own order, once."""
-    arrays = tf.data.Dataset.from_tensor_slices(_tensors(data)).batch(batch_size)
-    return _ahead(arrays.map(_as_floats, num_parallel_calls=PARALLEL_BATCHES))
+def evaluation_batches(
+    data: ImageSet | Arrays, batch_size: int = 64, *, soft_targets: np.ndarray | None = None
+) -> tf.data.Dataset:
+    """(images float32 in [0, 1], masks float32) in the set's own order, once; `soft_targets` as in training."""
+    images, masks = _tensors(data)
+    if soft_targets is None:
+        arrays = tf.data.Dataset.from_tensor_slices((images, masks)).batch(batch_size)
+        return _ahead(arrays.map(_as_floats, num_parallel_calls=PARALLEL_BATCHES))
+    rows = _rows_of(soft_targets, int(images.shape[0]))
+
+    def batch(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        x, y = _as_floats(tf.gather(images, indices), tf.gather(masks, indices))
+        return x, tf.concat([y, rows(indices)], axis=-1)
+
+    indices = tf.data.Dataset.range(int(images.shape[0])).batch(batch_size)
+    return _ahead(indices.map(batch, num_parallel_calls=PARALLEL_BATCHES))
+
+
+def _rows_of(soft_targets: np.ndarray, images: int) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A function from indices to rows as float32; an array that is mapped from a file is read row by row."""
+    if len(soft_targets) != images:
+        raise DataError(f"{images} images but soft targets for {len(soft_targets)}")
+    if not isinstance(soft_targets, np.memmap):
+        rows = tf.constant(soft_targets, tf.float32)  # TensorFlow's CPU kernels for half precision are slow
+        return lambda indices: tf.gather(rows, indices)
+
+    def read(indices: tf.Tensor) -> tf.Tensor:
+        found = tf.numpy_function(lambda chosen: np.asarray(soft_targets[chosen], np.float32), [indices], tf.float32)
+        return tf.ensure_shape(found, (None, *soft_targets.shape[1:]))
+
+    return read
 
 
 def _ahead(batches: tf.data.Dataset) -> tf.data.Dataset:

@@ -57,8 +57,8 @@ class ConfusionMetric(keras.metrics.Metric):
         self.counts = self.add_variable((4,), initializer="zeros", name="counts", dtype="float64")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Add the batch's counts; `sample_weight` is not used."""
-        labels = tf.cast(y_true, tf.float32)
+        """Add the batch's counts; labels are the first channel of `y_true`, `sample_weight` is not used."""
+        labels = tf.cast(y_true[..., :1], tf.float32)
         valid = tf.cast(labels < LAST_CLASS_LABEL, tf.float32)
         labels = labels * valid
         positive = tf.cast(tf.cast(y_pred, tf.float32) >= self.threshold, tf.float32) * valid

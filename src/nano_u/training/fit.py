@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import keras
@@ -53,30 +53,55 @@ def train_single_model(
         ConfigError: an unknown or ill-typed key in `config`.
     """
     experiment = config if isinstance(config, ExperimentConfig) else config_from_mapping(config)
-    source = _source(train_data, experiment)
-    set_momentum(model, experiment.training.batch_norm_momentum or momentum_for(source.steps))
-    compile_for_training(model, experiment, source.steps)
+    source = training_source(train_data, experiment)
+    validation = None if val_data is None else evaluation_source(val_data)
+    return fit_source(model, experiment, source, validation, callbacks=callbacks, verbose=verbose)
+
+
+def fit_source(
+    model: keras.Model,
+    config: ExperimentConfig,
+    source: Source,
+    validation: tf.data.Dataset | None,
+    *,
+    compilation: Compilation | None = None,
+    callbacks: Sequence[Callback] = (),
+    verbose: int | str = 0,
+) -> History:
+    """Compile, set BatchNorm's momentum and fit, with the guards and schedules that `config` asks for."""
+    set_momentum(model, config.training.batch_norm_momentum or momentum_for(source.steps))
+    compile_for_training(model, config, source.steps, compilation)
     own: list[Callback] = [StopOnNonFiniteLoss(source.names_of)]
-    if experiment.training.schedule == "plateau":
-        own.append(keras.callbacks.ReduceLROnPlateau(monitor="val_loss" if val_data is not None else "loss"))
-    if experiment.training.early_stopping_patience is not None:
-        monitor = "val_iou" if val_data is not None else "iou"
-        patience = experiment.training.early_stopping_patience
+    if config.training.schedule == "plateau":
+        own.append(keras.callbacks.ReduceLROnPlateau(monitor="loss" if validation is None else "val_loss"))
+    if config.training.early_stopping_patience is not None:
+        monitor = "iou" if validation is None else "val_iou"
+        patience = config.training.early_stopping_patience
         own.append(keras.callbacks.EarlyStopping(monitor=monitor, mode="max", patience=patience))
-    if experiment.training.ema_momentum is not None:
+    if config.training.ema_momentum is not None:
         own.append(AveragedWeights())
     return model.fit(
         source.batches,
-        epochs=experiment.epochs,
+        epochs=config.epochs,
         steps_per_epoch=source.steps,
-        validation_data=None if val_data is None else _evaluation(val_data),
+        validation_data=validation,
         callbacks=[*own, *callbacks],
         shuffle=False,
         verbose=verbose,
     )
 
 
-def compile_for_training(model: keras.Model, config: ExperimentConfig, steps: int) -> None:
+@dataclass(frozen=True)
+class Compilation:
+    """What a training minimises where it is not `training.loss` alone, and further metrics beside IoU."""
+
+    loss: keras.losses.Loss
+    metrics: tuple[keras.metrics.Metric, ...] = ()
+
+
+def compile_for_training(
+    model: keras.Model, config: ExperimentConfig, steps: int, compilation: Compilation | None = None
+) -> None:
     """Compile with the configured optimizer, schedule and loss, and IoU of the class as metric."""
     model.compile(
         optimizer=make_optimizer(
@@ -85,8 +110,8 @@ def compile_for_training(model: keras.Model, config: ExperimentConfig, steps: in
             total_steps=steps * config.epochs,
             steps_per_epoch=steps,
         ),
-        loss=make_loss(config.training.loss),
-        metrics=[make_metric("iou")],
+        loss=make_loss(config.training.loss) if compilation is None else compilation.loss,
+        metrics=[make_metric("iou"), *(() if compilation is None else compilation.metrics)],
         # On a CPU, XLA makes these networks' training step about ten times slower.
         jit_compile=False,
         run_eagerly=config.debug_mode,
@@ -94,7 +119,7 @@ def compile_for_training(model: keras.Model, config: ExperimentConfig, steps: in
 
 
 @dataclass(frozen=True)
-class _Source:
+class Source:
     """Batches without end, how many make an epoch, and which images a batch holds."""
 
     batches: tf.data.Dataset
@@ -110,19 +135,25 @@ class _Source:
         indices = batch_indices(len(self.names), batch_size=self.batch_size, seed=self.seed, epoch=epoch, batch=batch)
         return [self.names[index] for index in indices]
 
+    def with_batches(self, batches: tf.data.Dataset) -> Source:
+        """The same with other batches of the same images."""
+        return replace(self, batches=batches)
 
-def _source(data: TrainingData, config: ExperimentConfig) -> _Source:
+
+def training_source(data: TrainingData, config: ExperimentConfig) -> Source:
+    """The endless batches of a training, shuffled and augmented as `config` says; a Dataset is used as it is."""
     if isinstance(data, tf.data.Dataset):
         steps = int(data.cardinality())
         if steps <= 0:
             raise DataError("train_data: the Dataset must be finite, not empty, and know its number of batches")
-        return _Source(data.repeat(), steps)
+        return Source(data.repeat(), steps)
     images = data[0] if isinstance(data, tuple) else data.images
     batches = training_batches(data, batch_size=config.batch_size, seed=config.seed, augmentation=config.augmentation)
     steps = steps_per_epoch(len(images), config.batch_size)
     names = () if isinstance(data, tuple) else data.names
-    return _Source(batches, steps, names, config.batch_size, config.seed)
+    return Source(batches, steps, names, config.batch_size, config.seed)
 
 
-def _evaluation(data: TrainingData) -> tf.data.Dataset:
+def evaluation_source(data: TrainingData) -> tf.data.Dataset:
+    """Batches to validate on, once through."""
     return data if isinstance(data, tf.data.Dataset) else evaluation_batches(data)

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from nano_u.losses import bernoulli_divergence, make_loss
+from nano_u.losses import distillation_divergence, make_loss
 
 
 def train_step(
@@ -40,7 +40,7 @@ def train_step(
         distillation_loss = tf.zeros(())
         loss = student_loss
         if target is not None:
-            distillation_loss = bernoulli_divergence(logits, target, temperature)
+            distillation_loss = distillation_divergence(logits, target, temperature)
             loss = alpha * student_loss + (1.0 - alpha) * distillation_loss
         if student.losses:
             loss += tf.add_n(student.losses)

@@ -23,7 +23,7 @@ from nano_u.models import REGISTRY, architecture_of, create_model_from_config, l
 from nano_u.models.saved import SUFFIXES, SaveFormat
 from nano_u.reporting import draw_history, read_history, save_figure
 from nano_u.runs import RunDirectory, atomic_path, collect_provenance, create_run, write_json, write_text_atomic
-from nano_u.training import train_single_model
+from nano_u.training import train_single_model, train_with_distillation
 from nano_u.training.batch_norm import BatchNormCheck, momentum_for, settle_batch_norm
 from nano_u.training.checkpoint import BestModel
 from nano_u.training.history import HistoryFile
@@ -32,6 +32,7 @@ from nano_u.workflows.monitoring import Monitored, check_layers, monitoring, sum
 from nano_u.workflows.nas_arguments import NasArguments
 from nano_u.workflows.prediction import float_predictor_of
 from nano_u.workflows.source import split_of
+from nano_u.workflows.teacher import Teacher, load_teacher, teacher_path
 
 if TYPE_CHECKING:
     import keras
@@ -48,6 +49,8 @@ class TrainingObserver:
 
     loading: Callable[[int, int], None] | None = None
     """Called with (done, all) while images are read."""
+    teaching: Callable[[int, int], None] | None = None
+    """Called with (done, all) while a teacher looks at the training images."""
     architecture: Callable[[Architecture], None] | None = None
     """Called with the network before training starts."""
     callbacks: Sequence[Callback] = field(default_factory=tuple)
@@ -64,6 +67,8 @@ class TrainingRun:
     validation: Evaluation | None
     batch_norm: BatchNormCheck | None
     monitored: Monitored | None = None
+    teacher: Evaluation | None = None
+    """Of the teacher, on the same validation images; None without one."""
 
 
 def run_training(
@@ -78,13 +83,13 @@ def run_training(
 
     The directory holds the configuration as resolved, provenance, `graph.json`, `history.csv` and its picture,
     `best.keras` (highest validation IoU; last epoch without a validation split) and `metrics.json`; with monitoring on
-    (`config.nas.enabled`, or a `monitor` that is ready) also `nas/`.
+    (`config.nas.enabled`, or a `monitor` that is ready) also `nas/`. With `config.use_distillation` the network is the
+    student of `config.teacher_weights`; the run holds only the student.
 
     Raises:
-        ConfigError: no data named, a layer to monitor that the network lacks, or something asked for that this version
-            does not do.
+        ConfigError: no data or no teacher named, a layer to monitor that the network lacks, a teacher of another size.
         DataError: images or masks that cannot be used.
-        ModelError: a size that does not divide.
+        ModelError: a size that does not divide, a teacher that is not there.
         NonFiniteLossError: NaN or infinite loss or weights; `best.keras` then holds the best epoch before it, or is
             absent where there was none.
         RunError: the run directory is taken.
@@ -96,6 +101,7 @@ def run_training(
     with _precision(config.training.mixed_precision):  # before reading images: what cannot be built is told at once
         model = create_model_from_config(config.model, config.model_name)
     check_layers(config, model, monitor)
+    teacher = load_teacher(config, model)
     data = load_data(source, config, progress=observer.loading)
     steps = steps_per_epoch(len(split_of(data, "train")), config.batch_size)
     momentum = config.training.batch_norm_momentum or momentum_for(steps)
@@ -107,26 +113,22 @@ def run_training(
     run = create_run(run_path, name=config.model_name)
     logger.info("writing to %s", run.path)
     with run.lock():
-        _write_inputs(run, config, data, architecture)
+        _write_inputs(run, config, data, architecture, teacher)
         best = BestModel(run.best_model_path)
         with monitoring(config, run, monitor) as watching:
             # Before those that write and show Keras' logs, to which it adds.
             monitors = [] if watching is None else [watching]
-            history = train_single_model(
-                model,
-                config,
-                data["train"],
-                data.get("val"),
-                callbacks=[*monitors, best, HistoryFile(run.history_path), *observer.callbacks],
-            )
+            callbacks = [*monitors, best, HistoryFile(run.history_path), *observer.callbacks]
+            history = _fit(model, teacher, config, data, callbacks, observer)
             monitored = summed_up(watching)
         model = _best(run, config)
         check = _settle(model, run, data["train"])
         validation = _validate(model, data)
+        taught_by = None if teacher is None or "val" not in data else teacher.evaluated(data["val"])
         _draw_history(run, validation)
-        write_json(run.metrics_path, _metrics(best.best_epoch, history, check, validation))
+        write_json(run.metrics_path, _metrics(best.best_epoch, history, check, validation, taught_by))
         _save_also(model, run, save_format)
-    return TrainingRun(run, model, history, best.best_epoch, validation, check, monitored)
+    return TrainingRun(run, model, history, best.best_epoch, validation, check, monitored, taught_by)
 
 
 def train(
@@ -218,12 +220,11 @@ def train_model(
 
 
 def check_trainable(config: ExperimentConfig) -> None:
-    """Raise ConfigError for what is known before anything is read: no data, an unknown network, an absent feature."""
+    """Raise an error for what is known before anything is read: no data, an unknown network, an absent teacher."""
     _named_data(config)
     if config.model_name not in REGISTRY:
         raise ConfigError(f"model_name: unknown model {config.model_name!r}; known: {', '.join(REGISTRY)}")
-    if config.use_distillation:
-        raise ConfigError("use_distillation: this version trains without a teacher; set it to false")
+    teacher_path(config)
 
 
 @contextmanager
@@ -245,8 +246,36 @@ def _named_data(config: ExperimentConfig) -> str:
     return config.data
 
 
+def _fit(
+    model: keras.Model,
+    teacher: Teacher | None,
+    config: ExperimentConfig,
+    data: dict[str, ImageSet],
+    callbacks: Sequence[Callback],
+    observer: TrainingObserver,
+) -> History:
+    train_data, val_data = data["train"], data.get("val")
+    if teacher is None:
+        return train_single_model(model, config, train_data, val_data, callbacks=callbacks)
+    return train_with_distillation(
+        model,
+        teacher.model,
+        config,
+        train_data,
+        val_data,
+        live_teacher=config.live_teacher,
+        cache_dir=teacher.cache_dir,
+        callbacks=callbacks,
+        progress=observer.teaching,
+    )
+
+
 def _write_inputs(
-    run: RunDirectory, config: ExperimentConfig, data: dict[str, ImageSet], architecture: Architecture
+    run: RunDirectory,
+    config: ExperimentConfig,
+    data: dict[str, ImageSet],
+    architecture: Architecture,
+    teacher: Teacher | None,
 ) -> None:
     """Everything that is known before the first step, so that a run that dies can still be understood."""
     write_text_atomic(run.config_path, config_to_yaml(config))
@@ -254,7 +283,7 @@ def _write_inputs(
     provenance = collect_provenance(
         seed=config.seed, dataset={"source": config.data, "splits": splits}, threads=config.training.threads
     )
-    write_json(run.provenance_path, provenance)
+    write_json(run.provenance_path, provenance | ({} if teacher is None else {"teacher": teacher.record()}))
     write_architecture(architecture, run.graph_path)
 
 
@@ -302,7 +331,11 @@ def _draw_history(run: RunDirectory, validation: Evaluation | None) -> None:
 
 
 def _metrics(
-    best_epoch: int, history: History, check: BatchNormCheck | None, validation: Evaluation | None
+    best_epoch: int,
+    history: History,
+    check: BatchNormCheck | None,
+    validation: Evaluation | None,
+    teacher: Evaluation | None,
 ) -> dict[str, Any]:
     final = {key: float(values[-1]) for key, values in history.history.items()}
     return {
@@ -311,6 +344,7 @@ def _metrics(
         "final": {key: value if math.isfinite(value) else None for key, value in final.items()},
         "batch_norm": None if check is None else asdict(check),
         "validation": None if validation is None else validation.to_dict(),
+        **({} if teacher is None else {"teacher": teacher.to_dict()}),
     }
 
 

@@ -1,0 +1,122 @@
+"""Training of a student on masks and on what a teacher says of the same images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+import tensorflow as tf
+
+from nano_u.config import ExperimentConfig, config_from_mapping
+from nano_u.data.pipeline import PARALLEL_BATCHES, evaluation_batches, training_batches
+from nano_u.errors import ConfigError
+from nano_u.losses import DistillationLoss, with_soft_targets
+from nano_u.training.fit import Compilation, Source, TrainingData, evaluation_source, fit_source, training_source
+from nano_u.training.soft_targets import Progress, teacher_logits
+
+if TYPE_CHECKING:
+    from keras.callbacks import Callback, History
+
+
+def train_with_distillation(
+    student: keras.Model,
+    teacher: keras.Model,
+    config: ExperimentConfig | Mapping[str, Any],
+    train_data: TrainingData,
+    val_data: TrainingData | None = None,
+    *,
+    live_teacher: bool = False,
+    cache_dir: Path | None = None,
+    callbacks: Sequence[Callback] = (),
+    progress: Progress | None = None,
+    verbose: int | str = 0,
+) -> History:
+    """Train `student` in place as `train_single_model` does, on masks and on the teacher's logits.
+
+    The loss is `alpha * supervised + (1 - alpha) * T^2 KL(teacher || student)` with `config.alpha` and
+    `config.temperature`; the logs also hold both terms. The teacher is run in inference mode and never changed.
+
+    Its logits are computed once per image, before training, and kept in `cache_dir` (memory without one); geometric
+    augmentation moves them with image and mask, changes of colour touch only what the student sees. With
+    `live_teacher`, and always where data is a `tf.data.Dataset`, it runs on every batch and sees what the student sees.
+
+    Raises:
+        ConfigError: the teacher takes other images or gives other outputs than the student, or its logits are not
+            finite.
+        NonFiniteLossError, DataError: as `train_single_model`.
+    """
+    experiment = config if isinstance(config, ExperimentConfig) else config_from_mapping(config)
+    check_teacher(teacher, student)
+    source = _training(teacher, experiment, train_data, live_teacher, cache_dir, progress)
+    validation = None if val_data is None else _validation(teacher, val_data, live_teacher, cache_dir)
+    return fit_source(
+        student,
+        experiment,
+        source,
+        validation,
+        compilation=_compilation(experiment),
+        callbacks=callbacks,
+        verbose=verbose,
+    )
+
+
+def check_teacher(teacher: keras.Model, student: keras.Model) -> None:
+    """Raise ConfigError where the teacher cannot say anything about what the student is to learn."""
+    for what, theirs, own in (
+        ("takes images", teacher.input_shape[1:], student.input_shape[1:]),
+        ("gives outputs", teacher.output_shape[1:], student.output_shape[1:]),
+    ):
+        if tuple(theirs) != tuple(own):
+            raise ConfigError(
+                f"teacher {teacher.name}: {what} of {tuple(theirs)}, the student {student.name} of {tuple(own)}; train "
+                "both at the same model.input_shape"
+            )
+
+
+def _compilation(config: ExperimentConfig) -> Compilation:
+    kind, alpha, temperature = config.training.loss, config.alpha, config.temperature
+    parts = {
+        "student_loss": DistillationLoss(kind, alpha, temperature, part="supervised"),
+        "distillation_loss": DistillationLoss(kind, alpha, temperature, part="distillation"),
+    }
+    return Compilation(
+        DistillationLoss(kind, alpha, temperature),
+        tuple(keras.metrics.MeanMetricWrapper(part.call, name=name) for name, part in parts.items()),
+    )
+
+
+def _training(
+    teacher: keras.Model,
+    config: ExperimentConfig,
+    data: TrainingData,
+    live: bool,
+    folder: Path | None,
+    progress: Progress | None,
+) -> Source:
+    source = training_source(data, config)
+    if live or isinstance(data, tf.data.Dataset):
+        return source.with_batches(_asked(teacher, source.batches))
+    images = data[0] if isinstance(data, tuple) else data.images
+    soft = teacher_logits(teacher, images, folder=folder, progress=progress)
+    batches = training_batches(
+        data, batch_size=config.batch_size, seed=config.seed, augmentation=config.augmentation, soft_targets=soft
+    )
+    return source.with_batches(batches)
+
+
+def _validation(teacher: keras.Model, data: TrainingData, live: bool, folder: Path | None) -> tf.data.Dataset:
+    if live or isinstance(data, tf.data.Dataset):
+        return _asked(teacher, evaluation_source(data))
+    images = data[0] if isinstance(data, tuple) else data.images
+    return evaluation_batches(data, soft_targets=teacher_logits(teacher, images, folder=folder))
+
+
+def _asked(teacher: keras.Model, batches: tf.data.Dataset) -> tf.data.Dataset:
+    """Batches with the teacher's answer to each, worked out while the student trains on the one before."""
+
+    def answered(x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return x, with_soft_targets(y, teacher(x, training=False))
+
+    return batches.map(answered, num_parallel_calls=PARALLEL_BATCHES, deterministic=True).prefetch(PARALLEL_BATCHES)

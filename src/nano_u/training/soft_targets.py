@@ -1,0 +1,93 @@
+"""A teacher's logits, computed once per image and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from nano_u.errors import ConfigError
+from nano_u.runs import atomic_path
+
+logger = logging.getLogger(__name__)
+
+LARGEST_IN_MEMORY_BYTES = 256 * 1024 * 1024
+"""Above this the logits stay on disk and are mapped into memory page by page."""
+
+BATCH_SIZE = 64
+LARGEST_LOGIT = 6.0e4
+"""float16 ends at 65,504; a logit of this size is as sure as any."""
+
+Progress = Callable[[int, int], None]
+
+
+def teacher_logits(
+    teacher: keras.Model, images: np.ndarray, *, folder: Path | None = None, progress: Progress | None = None
+) -> np.ndarray:
+    """float16 `(images, height, width, channels)` logits of `teacher` in inference mode, which is not changed.
+
+    `images` are uint8, or float in [0, 1]. In `folder` they are kept under a name that follows from the teacher's
+    weights, its configuration and the images, and read from there the next time; without one, or where it cannot be
+    written, they are kept in memory. Large ones are mapped from the file.
+
+    Raises:
+        ConfigError: the teacher's logits are NaN or infinite.
+    """
+    shape = (len(images), *teacher.output_shape[1:])
+    if folder is None:
+        return _computed(teacher, images, np.empty(shape, np.float16), progress)
+    path = folder / f"teacher_logits-{_fingerprint(teacher, images)}.npy"
+    if not _is_whole(path, shape):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with atomic_path(path) as temporary:
+                file = np.lib.format.open_memmap(temporary, "w+", np.float16, shape)
+                _computed(teacher, images, file, progress)
+                file.flush()
+                del file
+        except OSError as error:
+            logger.warning("%s: the teacher's logits cannot be kept (%s); computing them again", path, error.strerror)
+            return _computed(teacher, images, np.empty(shape, np.float16), progress)
+    large = path.stat().st_size > LARGEST_IN_MEMORY_BYTES
+    found: np.ndarray = np.load(path, mmap_mode="r" if large else None, allow_pickle=False)
+    return found
+
+
+def _computed(teacher: keras.Model, images: np.ndarray, target: np.ndarray, progress: Progress | None) -> np.ndarray:
+    """`target` filled batch by batch."""
+    scale = 1.0 / 255.0 if images.dtype == np.uint8 else 1.0
+    for start in range(0, len(images), BATCH_SIZE):
+        batch = images[start : start + BATCH_SIZE].astype(np.float32) * np.float32(scale)
+        logits = np.asarray(teacher.predict_on_batch(batch), np.float32)
+        if not np.isfinite(logits).all():
+            raise ConfigError(f"teacher {teacher.name}: its logits are NaN or infinite; it cannot teach")
+        target[start : start + len(batch)] = np.clip(logits, -LARGEST_LOGIT, LARGEST_LOGIT)
+        if progress is not None:
+            progress(min(start + BATCH_SIZE, len(images)), len(images))
+    return target
+
+
+def _fingerprint(teacher: keras.Model, images: np.ndarray) -> str:
+    digest = hashlib.sha256(json.dumps(teacher.get_config(), sort_keys=True, default=str).encode())
+    for weight in teacher.get_weights():
+        digest.update(np.ascontiguousarray(weight).tobytes())
+    digest.update(f"{images.dtype}{images.shape}".encode())
+    digest.update(np.ascontiguousarray(images).data)
+    return digest.hexdigest()[:24]
+
+
+def _is_whole(path: Path, shape: tuple[int, ...]) -> bool:
+    """Whether the file is there and holds what its name promises; a damaged one is made anew."""
+    if not path.is_file():
+        return False
+    try:
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError, zlib.error):
+        return False
+    return bool(found.shape == shape and found.dtype == np.float16)

@@ -1,0 +1,79 @@
+"""The teacher of a distillation: found, read, checked, and described for the records of the run."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nano_u.config import ExperimentConfig
+from nano_u.data import ImageSet
+from nano_u.errors import ConfigError, ModelError
+from nano_u.evaluation import Evaluation, evaluate
+from nano_u.models import count_parameters, load_model
+from nano_u.runs import open_run
+from nano_u.training.distillation import check_teacher
+from nano_u.workflows.prediction import float_predictor_of
+
+if TYPE_CHECKING:
+    import keras
+
+SOFT_TARGETS = "soft_targets"
+"""Folder beside the teacher's file: its logits, kept for the next student."""
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A trained model and the file that it came from."""
+
+    model: keras.Model
+    path: Path
+
+    @property
+    def cache_dir(self) -> Path:
+        """Where its logits are kept."""
+        return self.path.parent / SOFT_TARGETS
+
+    def record(self) -> dict[str, Any]:
+        """What provenance says of it."""
+        digest = hashlib.sha256(self.path.read_bytes()).hexdigest()
+        return {"path": str(self.path), "sha256": digest, "parameters": count_parameters(self.model)}
+
+    def evaluated(self, images: ImageSet) -> Evaluation:
+        """How good it is on these images."""
+        return evaluate(float_predictor_of(self.model).of(images), images, floor_probabilities=None)
+
+
+def teacher_path(config: ExperimentConfig) -> Path | None:
+    """The teacher's model file; None where the experiment has none.
+
+    Raises:
+        ConfigError: distillation is on and no teacher is named.
+        ModelError, RunError: there is no such file, or a run without a model.
+    """
+    if not config.use_distillation:
+        return None
+    if config.teacher_weights is None:
+        raise ConfigError(
+            "teacher_weights: distillation needs a trained teacher; name its run directory or .keras file with "
+            "--teacher (nano-u train --model bu_net --data DIR makes one)"
+        )
+    path = Path(config.teacher_weights)
+    if path.is_dir():
+        run = open_run(path)
+        return run.require(run.best_model_path)
+    if not path.is_file():
+        raise ModelError(f"{path}: no such teacher; name a run directory or a .keras file (teacher_weights)")
+    return path
+
+
+def load_teacher(config: ExperimentConfig, student: keras.Model) -> Teacher | None:
+    """The teacher, read and checked against the student; None where the experiment has none."""
+    path = teacher_path(config)
+    if path is None:
+        return None
+    model = load_model(path)
+    check_teacher(model, student)
+    model.trainable = False
+    return Teacher(model, path)

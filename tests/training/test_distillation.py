@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from nano_u.config import config_from_mapping
+from nano_u.errors import ConfigError
+from nano_u.losses import bernoulli_divergence, make_loss
+from nano_u.models import create_nano_u
+from nano_u.training import train_with_distillation
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, (10, 16, 16, 3), np.uint8)
+MASKS = (IMAGES.mean(axis=-1, keepdims=True) > 128).astype(np.uint8)
+PLAIN = {
+    "epochs": 1,
+    "batch_size": 10,
+    "learning_rate": 0.01,
+    "seed": 3,
+    "augmentation": {"enabled": False},
+    "training": {"schedule": "constant", "optimizer": "adam"},
+}
+
+
+def tiny(seed: int, size: int = 16) -> keras.Model:
+    keras.utils.set_random_seed(seed)
+    return create_nano_u((size, size, 3), filters=[2], bottleneck=3, blocks_per_stage=1)
+
+
+def weights(model: keras.Model) -> bytes:
+    return b"".join(weight.tobytes() for weight in model.get_weights())
+
+
+def logits(model: keras.Model, *, training: bool = False) -> tf.Tensor:
+    return model(IMAGES.astype(np.float32) / 255.0, training=training)
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_the_first_loss_is_the_weighted_sum_of_both_terms(live: bool) -> None:
+    student, teacher = tiny(0), tiny(1)
+    answer = logits(student, training=True)
+    supervised = float(make_loss("bce")(MASKS.astype(np.float32), answer))
+    divergence = float(bernoulli_divergence(answer, logits(teacher), 2.0))
+    student = tiny(0)  # as it was: the pass above moved BatchNorm's averages
+
+    history = train_with_distillation(
+        student, teacher, {**PLAIN, "alpha": 0.25, "temperature": 2.0}, (IMAGES, MASKS), live_teacher=live
+    ).history
+
+    assert history["student_loss"] == [pytest.approx(supervised, rel=1e-5)]
+    assert history["distillation_loss"] == [pytest.approx(divergence, rel=2e-3)]  # float16 logits where cached
+    assert history["loss"] == [pytest.approx(0.25 * supervised + 0.75 * divergence, rel=2e-3)]
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_the_teacher_stays_as_it_was_to_the_byte(live: bool) -> None:
+    teacher = tiny(1)
+    before = weights(teacher)
+
+    train_with_distillation(tiny(0), teacher, {**PLAIN, "epochs": 2}, (IMAGES, MASKS), live_teacher=live)
+
+    assert weights(teacher) == before
+
+
+def test_the_students_batch_norm_is_updated_once_a_step() -> None:
+    student, plain = tiny(0), tiny(0)
+    config = {**PLAIN, "learning_rate": 1e-12, "training": {**PLAIN["training"], "batch_norm_momentum": 0.5}}
+
+    train_with_distillation(student, tiny(1), config, (IMAGES, MASKS))
+
+    answer = next(layer for layer in plain.layers if "bn" in layer.name)
+    feeding = keras.Model(plain.input, answer.input)(IMAGES.astype(np.float32) / 255.0)
+    expected = 0.5 * np.asarray(feeding).mean(axis=(0, 1, 2))
+    np.testing.assert_allclose(student.get_layer(answer.name).moving_mean, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_student_follows_its_teacher_where_the_masks_say_nothing() -> None:
+    """With alpha 0 only the teacher counts, and the divergence from it falls."""
+    student, teacher = tiny(0), tiny(5)
+    kernel, bias = teacher.get_layer("logits").get_weights()
+    teacher.get_layer("logits").set_weights([1000 * kernel, bias + 1])
+    before = float(bernoulli_divergence(logits(student), logits(teacher), 1.0))
+    config = {**PLAIN, "epochs": 60, "learning_rate": 0.03, "alpha": 0.0, "temperature": 1.0}
+
+    train_with_distillation(student, teacher, config, (IMAGES, np.full_like(MASKS, 255)))
+
+    assert float(bernoulli_divergence(logits(student), logits(teacher), 1.0)) < 0.5 * before
+
+
+def test_cached_and_live_teachers_give_the_same_losses_without_augmentation() -> None:
+    config = {**PLAIN, "epochs": 3, "batch_size": 4}
+
+    cached = train_with_distillation(tiny(0), tiny(1), config, (IMAGES, MASKS)).history["loss"]
+    live = train_with_distillation(tiny(0), tiny(1), config, (IMAGES, MASKS), live_teacher=True).history["loss"]
+
+    np.testing.assert_allclose(cached, live, rtol=2e-3)
+
+
+def test_validation_has_both_terms_and_iou() -> None:
+    history = train_with_distillation(tiny(0), tiny(1), PLAIN, (IMAGES, MASKS), (IMAGES[:4], MASKS[:4])).history
+
+    terms = {"loss", "iou", "student_loss", "distillation_loss"}
+    assert set(history) == terms | {f"val_{term}" for term in terms}
+
+
+def test_a_dataset_is_taught_by_a_live_teacher() -> None:
+    dataset = tf.data.Dataset.from_tensor_slices((IMAGES / np.float32(255), MASKS.astype(np.float32))).batch(5)
+
+    history = train_with_distillation(tiny(0), tiny(1), PLAIN, dataset, dataset).history
+
+    assert history["distillation_loss"][0] > 0
+
+
+def test_a_teacher_of_another_size_is_refused_by_name() -> None:
+    with pytest.raises(ConfigError, match=r"teacher nano_u: takes images of \(8, 8, 3\), the student .* \(16, 16, 3\)"):
+        train_with_distillation(tiny(0), tiny(1, size=8), PLAIN, (IMAGES, MASKS))
+
+
+def test_a_typed_configuration_is_taken_too() -> None:
+    config = config_from_mapping({**PLAIN, "alpha": 1.0})
+
+    history = train_with_distillation(tiny(0), tiny(1), config, (IMAGES, MASKS)).history
+
+    assert history["loss"] == pytest.approx(history["student_loss"])
