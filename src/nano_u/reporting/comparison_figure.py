@@ -81,7 +81,8 @@ def run_labels(runs: Sequence[MonitoredRun]) -> tuple[str, ...]:
 def draw_comparison(data: Sequence[ComparedRun]) -> Figure:
     """Redundancy and correlation over epochs, validation IoU over epochs, and sizes as bars."""
     labels = drawn_labels([run.label for run in data])
-    figure = new_figure(PAGE, 5.2 + 0.16 * (-(-len(data) // 2)))
+    room_for_bars = 0.6 * max(0, len(data) - len(LOOKS))
+    figure = new_figure(PAGE, 5.2 + 0.16 * (-(-len(data) // 2)) + room_for_bars)
     panels = figure.subplots(2, 2)
     _lines(panels[0, 0], data, "Redundancy", "redundancy score (0 to 1)", "redundancy")
     _lines(panels[0, 1], data, "Correlation", "mean |r| (0 to 1)", "correlation")
@@ -159,11 +160,11 @@ def _bars(axes: Axes, data: Sequence[ComparedRun], labels: Sequence[str]) -> Non
     axes.grid(visible=False, axis="y")
     for index, (run, label) in enumerate(zip(data, labels, strict=True)):
         if run.parameters is not None:
-            axes.barh(index + 0.15, run.parameters, color=LOOKS[index % len(LOOKS)][0], height=0.34)
+            axes.barh(index + 0.2, run.parameters, color=LOOKS[index % len(LOOKS)][0], height=0.34)
         text = "parameters not recorded" if run.parameters is None else f"{run.parameters:,}"
         text += "" if run.macs is None else f"; {run.macs / 1e6:,.2f} M MACs"
-        _beside(axes, text, (run.parameters or 0, index + 0.15))
-        _beside(axes, label, (0, index - 0.2))
+        _beside(axes, text, (run.parameters or 0, index + 0.2))
+        _beside(axes, label, (0, index - 0.25))
     largest = max((run.parameters or 0 for run in data), default=0)
     axes.set(xlim=(0, largest * 1.75 or 1), ylim=(len(data) - 0.4, -0.6), yticks=[])
     axes.xaxis.set_major_locator(MaxNLocator(nbins=4) if largest else NullLocator())

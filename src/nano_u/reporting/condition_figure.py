@@ -11,7 +11,7 @@ from nano_u.config import ThresholdsConfig
 from nano_u.reporting.figure_style import BLUE, GREY, INK, SMALL, VERMILION, compact_axes
 from nano_u.reporting.monitored_run import MonitoredRun
 from nano_u.reporting.training_axis import TrainingAxis, training_axis
-from nano_u.reporting.zones import plotted
+from nano_u.reporting.zones import lone_marks, plotted
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ def draw_condition_panel(data: ConditionOverTraining, axes: Axes, *, title: str)
         axes.set(xticks=[], yticks=[], xlabel="", ylabel="")
         axes.text(0.5, 0.5, "not defined", ha="center", va="center", fontsize=8, color=GREY, style="italic")
         return
-    marker = "o" if len(data.values) == 1 else ""
-    axes.plot(data.axis.positions, plotted(data.values), color=BLUE, linewidth=1.6, marker=marker, label="worst layer")
+    marks = lone_marks(data.values)
+    axes.plot(data.axis.positions, plotted(data.values), color=BLUE, linewidth=1.6, label="worst layer", **marks)
     axes.axhline(data.poor, color=VERMILION, linewidth=1, linestyle="--", label=f"poor above {data.poor:g}")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     axes.set_yscale("log")

@@ -13,7 +13,7 @@ from nano_u.reporting.figure_style import BLUE, COLUMN, INK, SMALL, VERMILION, c
 from nano_u.reporting.monitored_run import MonitoredRun
 from nano_u.reporting.training_axis import TrainingAxis, training_axis
 from nano_u.reporting.trend import Trend, trend
-from nano_u.reporting.zones import draw_zones, plotted
+from nano_u.reporting.zones import draw_zones, lone_marks, plotted
 
 
 @dataclass(frozen=True)
@@ -74,17 +74,16 @@ def draw_correlation_panel(data: CorrelationOverTraining, axes: Axes, *, title: 
     axes.fill_between(data.axis.positions, low, high, color=BLUE, alpha=0.22, linewidth=0, label="one std. deviation")
     last = next((value for value in reversed(data.mean) if value is not None), None)
     label = "mean: not defined" if last is None else f"{last:.2f}  mean over pairs, {data.trend.word}"
-    single = len(data.axis.positions) == 1
     axes.plot(
         data.axis.positions,
         plotted(data.mean),
         color=BLUE,
         linewidth=2,
-        marker="o" if single else "",
         markersize=4,
         label=label,
+        **lone_marks(data.mean),
     )
-    if single:
+    if len(data.axis.positions) == 1:
         axes.vlines(data.axis.positions, low, high, color=BLUE, linewidth=1.5)
     axes.axhline(
         data.warning_line, color=VERMILION, linewidth=1, linestyle="--", label=f"warning line {data.warning_line:g}"

@@ -28,7 +28,7 @@ from nano_u.reporting.figure_style import (
 from nano_u.reporting.monitored_run import MonitoredRun
 from nano_u.reporting.training_axis import TrainingAxis, training_axis
 from nano_u.reporting.trend import Trend, trend
-from nano_u.reporting.zones import draw_zones, plotted
+from nano_u.reporting.zones import draw_zones, lone_marks, plotted
 
 NAMED_LAYERS = 5
 """So many layers, those that end highest, have a colour and a name; more than that nobody tells apart."""
@@ -117,15 +117,14 @@ def draw_redundancy_panel(data: RedundancyOverTraining, axes: Axes, *, title: st
     """Bands behind, all layers in thin grey, the highest in colour with the interval of the last step, the model."""
     compact_axes(axes, title=title, x_label=data.axis.label, y_label="redundancy score (0 to 1)")
     draw_zones(axes, data.bands, data.axis.positions)
-    single = len(data.axis.positions) == 1
     last = next((score for score in reversed(data.model) if score is not None), None)
     label = "model: no score" if last is None else f"{last:.2f}  model, {data.trend.word}"
     model: dict[str, Any] = {
         "color": INK,
         "linewidth": 2.2,
-        "marker": "o" if single else "",
         "markersize": 4,
         "zorder": 3,
+        **lone_marks(data.model),
     }
     axes.plot(data.axis.positions, plotted(data.model), label=label, **model)
     for line, (colour, dashes) in zip(data.named(), _LOOKS, strict=False):
@@ -137,17 +136,16 @@ def draw_redundancy_panel(data: RedundancyOverTraining, axes: Axes, *, title: st
             "color": GREY,
             "linewidth": 0.6,
             "alpha": 0.55,
-            "marker": "o" if single else "",
             "markersize": 2,
+            **lone_marks(line.scores),
         }
         axes.plot(data.axis.positions, plotted(line.scores), label=label if index == 0 else None, **grey)
 
 
 def _draw_named(axes: Axes, line: LayerLine, positions: tuple[int, ...], colour: str, dashes: _Dashes) -> None:
-    marker = "o" if len(positions) == 1 else ""
     label = f"{line.last:.2f}  {shortened(line.layer)}"
-    look: dict[str, Any] = {"color": colour, "linestyle": dashes, "linewidth": 1.3, "marker": marker, "markersize": 3}
-    axes.plot(positions, plotted(line.scores), label=label, **look)
+    look: dict[str, Any] = {"color": colour, "linestyle": dashes, "linewidth": 1.3, "markersize": 3}
+    axes.plot(positions, plotted(line.scores), label=label, **look, **lone_marks(line.scores))
     if line.last is not None and line.low is not None and line.high is not None:
         spread = [[max(0.0, line.last - line.low)], [max(0.0, line.high - line.last)]]
         last = max(index for index, score in enumerate(line.scores) if score is not None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
@@ -36,3 +37,14 @@ def draw_zones(axes: Axes, bands: Sequence[Band], positions: Sequence[int]) -> N
 def plotted(values: Sequence[float | None]) -> list[float]:
     """Values for a line that has a gap where one is None."""
     return [float("nan") if value is None else value for value in values]
+
+
+def lone_marks(values: Sequence[float | None]) -> dict[str, Any]:
+    """Style of a line that marks the values without a neighbour, which no line would show."""
+    padded = [None, *values, None]
+    lone = [
+        index
+        for index, (before, value, after) in enumerate(zip(padded, values, padded[2:], strict=False))
+        if value is not None and before is None and after is None
+    ]
+    return {"marker": "o", "markevery": lone} if lone else {}
