@@ -56,7 +56,7 @@ def train_with_distillation(
         experiment,
         source,
         validation,
-        compilation=_compilation(experiment),
+        compilation=compilation_of(experiment),
         callbacks=callbacks,
         verbose=verbose,
     )
@@ -75,7 +75,8 @@ def check_teacher(teacher: keras.Model, student: keras.Model) -> None:
             )
 
 
-def _compilation(config: ExperimentConfig) -> Compilation:
+def compilation_of(config: ExperimentConfig) -> Compilation:
+    """The loss on masks and a teacher's logits that `config` describes, and each of its terms as a metric."""
     kind, alpha, temperature = config.training.loss, config.alpha, config.temperature
     parts = {
         "student_loss": DistillationLoss(kind, alpha, temperature, part="supervised"),
