@@ -25,7 +25,7 @@ def demo_command(
         Path | None, typer.Option(metavar="DIR", help="Where files go; a new folder under runs/ otherwise.")
     ] = None,
 ) -> None:
-    """Train on synthetic terrain under the redundancy monitor, evaluate, export to int8, and say where to look."""
+    """Train on synthetic terrain under the redundancy monitor, evaluate, export to int8, and write the report."""
     from nano_u.cli.progress import step_bars
     from nano_u.cli.redundancy_summary import most_redundant_table
     from nano_u.cli.train import show_cost
@@ -89,3 +89,4 @@ def _say_where(demo: Demo) -> None:
         *redundancy,
     ):
         console.note(f"  {what}: {path}")
+    console.note(f"\nreport, all of it on one page: {demo.report.path}")

@@ -5,6 +5,7 @@ from nano_u.evaluation.counts import ConfusionCounts, frame_counts, logit_thresh
 from nano_u.evaluation.evaluate import POOLED, Evaluation, GroupResult, evaluate
 from nano_u.evaluation.floor import MeanMaskFloor
 from nano_u.evaluation.gallery import Gallery, GalleryImage, choose_gallery
+from nano_u.evaluation.gallery_file import load_gallery, save_gallery
 from nano_u.evaluation.metrics import SegmentationMetrics, segmentation_metrics
 from nano_u.evaluation.sweep import (
     PrecisionRecallCurve,
@@ -31,8 +32,10 @@ __all__ = [
     "default_block_length",
     "evaluate",
     "frame_counts",
+    "load_gallery",
     "logit_threshold",
     "precision_recall_curve",
+    "save_gallery",
     "segmentation_metrics",
     "threshold_sweep",
     "to_logits",

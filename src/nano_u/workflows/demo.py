@@ -1,4 +1,4 @@
-"""The whole main job once, on built-in synthetic terrain: train under the monitor, evaluate, export."""
+"""The whole main job once, on built-in synthetic terrain: train under the monitor, evaluate, export, report."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from nano_u.config import ExperimentConfig, load_experiment
 from nano_u.workflows.evaluate import EvaluationRun, evaluate_model
 from nano_u.workflows.export import Export, Progress, export_model
+from nano_u.workflows.report import WrittenReport, write_report
 from nano_u.workflows.training import TrainingObserver, TrainingRun, run_training
 
 EPOCHS = 40
@@ -22,6 +23,7 @@ class Demo:
     trained: TrainingRun
     evaluated: EvaluationRun
     exported: Export
+    report: WrittenReport
     seconds: float
 
 
@@ -43,7 +45,10 @@ def run_demo(
     stage: Callable[[str], None] = lambda name: None,
     progress: Progress | None = None,
 ) -> Demo:
-    """Train, evaluate on the test split and export with the default settings; `stage` is told what begins."""
+    """Train, evaluate on the test split, export with the default settings, and put it on one page.
+
+    `stage` is told what begins.
+    """
     started = time.perf_counter()
     stage("training on synthetic terrain")
     trained = run_training(config, run_path=run_path, observer=observer)
@@ -51,4 +56,6 @@ def run_demo(
     evaluated = evaluate_model(trained.run.path)
     stage("exporting to int8")
     exported = export_model(trained.run.path, progress=progress)
-    return Demo(trained, evaluated, exported, time.perf_counter() - started)
+    stage("writing the report")
+    report = write_report([trained.run.path])
+    return Demo(trained, evaluated, exported, report, time.perf_counter() - started)

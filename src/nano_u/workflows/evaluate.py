@@ -15,6 +15,7 @@ from nano_u.evaluation import (
     choose_gallery,
     evaluate,
     precision_recall_curve,
+    save_gallery,
     threshold_sweep,
     to_logits,
 )
@@ -113,4 +114,6 @@ def _write_figures(
     )
     floor_iou = pooled.floor.iou if pooled.floor else None
     save_figure(draw_threshold_sweep(sweep, threshold=threshold, floor_iou=floor_iou), folder / "threshold_sweep.png")
-    save_figure(draw_gallery(choose_gallery(logits, chosen, threshold=threshold)), folder / "gallery.png")
+    gallery = choose_gallery(logits, chosen, threshold=threshold)
+    save_gallery(folder / "gallery.npz", gallery)
+    save_figure(draw_gallery(gallery), folder / "gallery.png")
