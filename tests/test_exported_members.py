@@ -51,6 +51,8 @@ def test_the_public_names_are_the_promised_ones() -> None:
         "train_model",
         "train_single_model",
         "train_step",
+        "train_quantization_aware",
+        "train_with_distillation",
         "validate_nas_computation",
     }
 

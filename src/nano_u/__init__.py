@@ -38,8 +38,10 @@ if TYPE_CHECKING:
     from nano_u.redundancy import RunningCovariance as RunningCovariance
     from nano_u.redundancy import compute_layer_redundancy as compute_layer_redundancy
     from nano_u.redundancy import validate_nas_computation as validate_nas_computation
+    from nano_u.training import train_quantization_aware as train_quantization_aware
     from nano_u.training import train_single_model as train_single_model
     from nano_u.training import train_step as train_step
+    from nano_u.training import train_with_distillation as train_with_distillation
     from nano_u.workflows import train as train
     from nano_u.workflows import train_model as train_model
 
@@ -69,7 +71,7 @@ _MODULES = {
     "nano_u.models": ("count_parameters", "create_bu_net", "create_model_from_config", "create_nano_u"),
     "nano_u.monitoring": ("DistillationAwareNAS", "NASCallback", "NASMonitorCallback", "analyze_model_redundancy"),
     "nano_u.redundancy": ("RunningCovariance", "compute_layer_redundancy", "validate_nas_computation"),
-    "nano_u.training": ("train_single_model", "train_step", "train_with_distillation"),
+    "nano_u.training": ("train_single_model", "train_quantization_aware", "train_step", "train_with_distillation"),
     "nano_u.workflows": ("train", "train_model"),
 }
 

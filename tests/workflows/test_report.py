@@ -10,7 +10,7 @@ import pytest
 from tests.reporting.html.parsed_page import ParsedPage
 from tests.reporting.html.small_run import write_small_run
 
-from nano_u.errors import MissingDependencyError, RunError
+from nano_u.errors import RunError
 from nano_u.workflows.report import COMPARISON_FILE, LARGEST_PAGE_BYTES, REPORT_FILE, write_report
 
 
@@ -151,13 +151,6 @@ def test_a_run_of_thousands_of_steps_leaves_a_page_below_the_limit(run: Path) ->
 
     assert written.problems == {}
     assert written.size < LARGEST_PAGE_BYTES / 2
-
-
-def test_without_jinja_nothing_is_read_and_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setitem(sys.modules, "jinja2", None)
-
-    with pytest.raises(MissingDependencyError, match=r"^jinja2 is not installed; run: pip install 'nano-u\[report\]'$"):
-        write_report([tmp_path / "nowhere"])
 
 
 def test_a_report_needs_neither_tensorflow_nor_keras(run: Path) -> None:

@@ -17,7 +17,6 @@ INTERRUPTED_EXIT = 130
 EXTRAS = {
     "tensorflow": "cpu",
     "ai_edge_litert": "deploy",
-    "jinja2": "report",
     "tensorboard": "tensorboard",
     "optuna": "search",
     "tflite_micro": "mcu",

@@ -49,6 +49,10 @@ def train_command(
         bool | None,
         typer.Option("--live-teacher", help="Run the teacher in every step, not once per image.", show_default=False),
     ] = None,
+    qat: Annotated[
+        bool | None,
+        typer.Option("--qat/--no-qat", help="Go on under int8 arithmetic, for the export to keep.", show_default=False),
+    ] = None,
     save_format: Annotated[
         Literal["keras", "h5", "savedmodel"], typer.Option(help="Format of a second copy beside best.keras.")
     ] = "keras",
@@ -97,6 +101,7 @@ def train_command(
         "alpha": alpha,
         "temperature": temperature,
         "live_teacher": live_teacher,
+        "quantization.aware": qat,
         "nas.enabled": enable_nas,
         **monitoring,
     }
@@ -160,6 +165,9 @@ def show_outcome(trained: TrainingRun) -> None:
     if trained.monitored is not None:
         out.print(most_redundant_table(trained.monitored))
         out.print()
+    if trained.int8 is not None and trained.validation is not None:
+        before, after = trained.validation.pooled.metrics.iou, trained.int8.pooled.metrics.iou
+        console.note(f"under int8 arithmetic: validation IoU {after or 0:.3f}, float {before or 0:.3f}")
     if trained.teacher is not None and trained.validation is not None:
         student, teacher = trained.validation.pooled.metrics.iou, trained.teacher.pooled.metrics.iou
         console.note(f"on the same images: student IoU {student or 0:.3f}, teacher {teacher or 0:.3f}")

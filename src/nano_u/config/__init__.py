@@ -9,6 +9,7 @@ from nano_u.config.schema import (
     ExportConfig,
     ModelConfig,
     NasConfig,
+    QuantizationConfig,
     ThresholdsConfig,
     TrainingConfig,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "ExportConfig",
     "ModelConfig",
     "NasConfig",
+    "QuantizationConfig",
     "ThresholdsConfig",
     "TrainingConfig",
     "closest",

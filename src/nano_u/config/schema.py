@@ -157,6 +157,16 @@ class ExportConfig(Section):
     max_iou_drop: Share | None = None
 
 
+class QuantizationConfig(Section):
+    """Training under int8 arithmetic; as fine-tuning unless `from_first_epoch`."""
+
+    aware: bool = False
+    epochs: Count = 30
+    learning_rate: PositiveFloat = 1e-3
+    ranges: Literal["ema", "learned"] = "ema"
+    from_first_epoch: bool = False
+
+
 class ThresholdsConfig(Section):
     """The lines that plots and advice read redundancy, correlation and conditioning against.
 
@@ -239,6 +249,7 @@ class ExperimentConfig(Section):
     augmentation: AugmentationConfig = AugmentationConfig()
     dataset: DatasetConfig = DatasetConfig()
     export: ExportConfig = ExportConfig()
+    quantization: QuantizationConfig = QuantizationConfig()
     nas: NasConfig = NasConfig()
 
     @model_validator(mode="before")

@@ -48,6 +48,16 @@ class RunDirectory:
         return self.path / "last.keras"
 
     @property
+    def qat_model_path(self) -> Path:
+        """The quantisation-aware model of the best epoch."""
+        return self.path / "qat.keras"
+
+    @property
+    def qat_history_path(self) -> Path:
+        """One row per epoch of fine-tuning under int8 arithmetic."""
+        return self.path / "history_qat.csv"
+
+    @property
     def metrics_path(self) -> Path:
         """Final metrics; its presence says that training finished."""
         return self.path / "metrics.json"
@@ -145,7 +155,7 @@ def _refuse_occupied(run: RunDirectory) -> None:
     remedy = "choose another run directory or remove this one"
     if run.is_finished:
         raise RunError(f"{run.path}: holds a finished run; {remedy}")
-    for model in (run.best_model_path, run.last_model_path):
+    for model in (run.best_model_path, run.last_model_path, run.qat_model_path):
         if model.exists():
             raise RunError(f"{run.path}: holds the model of an unfinished run ({model.name}); {remedy}")
     ours = {run.config_path, run.provenance_path, run.history_path, run.graph_path, run.lock_path}

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 FINAL_SHARE = 0.01
 """Share of the learning rate that a cosine schedule ends at."""
-NOT_DECAYED = ("gamma", "beta", "bias")
-"""Scales and offsets: decay would pull them away from what normalisation needs and buys nothing."""
+NOT_DECAYED = ("gamma", "beta", "bias", "low", "high")
+"""Scales, offsets and ends of ranges: decay would pull them away from what they are for and buys nothing."""
 
 
 def make_optimizer(

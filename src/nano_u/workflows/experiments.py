@@ -143,7 +143,14 @@ def _clear(run: RunDirectory) -> None:
     with run.lock():
         for folder in (run.export_dir, run.evaluation_dir(""), run.path / NAS_FOLDER):
             shutil.rmtree(folder, ignore_errors=True)
-        for path in (run.best_model_path, run.last_model_path, run.history_path, run.history_path.with_suffix(".png")):
+        for path in (
+            run.best_model_path,
+            run.last_model_path,
+            run.qat_model_path,
+            run.qat_history_path,
+            run.history_path,
+            run.history_path.with_suffix(".png"),
+        ):
             path.unlink(missing_ok=True)
 
 

@@ -19,11 +19,13 @@ from nano_u.deploy import (
     to_stock_keras,
     verify_int8,
 )
+from nano_u.deploy.quantized_writer import write_tflite
 from nano_u.errors import BudgetError, ConfigError, DeployError
 from nano_u.evaluation import Evaluation, evaluate
-from nano_u.models import load_model, save_model
+from nano_u.models import architecture_of, load_model, save_model
 from nano_u.reporting import ExportSizes, accuracy_drop_table, export_table, int8_drop
 from nano_u.runs import atomic_path, write_json, write_text_atomic
+from nano_u.training.trained_int8 import trained_int8
 from nano_u.workflows.prediction import Predictor, float_predictor_of, int8_predictor_of
 from nano_u.workflows.source import ModelSource, find_model, floor_of, split_of
 
@@ -82,10 +84,11 @@ def export_model(
 ) -> Export:
     """Convert to full-integer int8 with real calibration images, verify, and compare accuracy on the same images.
 
-    Calibration images are spread evenly over the training split. Accuracy is measured on `split`: test where there is
-    one, else val. Writes `model.tflite`, `export.json`, `accuracy.txt` and, with `keras`, `stock.keras` made of stock
-    Keras layers only, to `output_dir`, else to `export/` in the run (`export-<data>` where data is not the run's own),
-    or here where there is none. `overrides` go on top of the run's configuration.
+    Calibration images are spread evenly over the training split; a run that was trained under int8 arithmetic needs
+    none, its ranges and integer weights are those that were trained. Accuracy is measured on `split`: test where there
+    is one, else val. Writes `model.tflite`, `export.json`, `accuracy.txt` and, with `keras`, `stock.keras` made of
+    stock Keras layers only, to `output_dir`, else to `export/` in the run (`export-<data>` where data is not the run's
+    own), or here where there is none. `overrides` go on top of the run's configuration.
 
     Raises:
         BudgetError: int8 loses more than `max_iou_drop` IoU; the files are written all the same.
@@ -103,12 +106,19 @@ def export_model(
     options = source.config.export
     wanted = options.calibration_images if calibration_images is None else calibration_images
     calibration = calibration_set(split_of(splits, "train"), wanted)
-    tflite = convert_int8(
-        network,
-        calibration.images.astype(np.float32) / 255.0,
-        probabilities=options.probabilities if probabilities is None else probabilities,
-        progress=_step(progress, "calibrating"),
-    )
+    wants_probabilities = options.probabilities if probabilities is None else probabilities
+    aware = _trained_for_int8(source)
+    if aware is not None:
+        if wants_probabilities:
+            raise ConfigError("probabilities: a quantisation-aware run exports logits; apply a sigmoid after them")
+        tflite = write_tflite(trained_int8(load_model(aware), architecture_of(network)))
+    else:
+        tflite = convert_int8(
+            network,
+            calibration.images.astype(np.float32) / 255.0,
+            probabilities=wants_probabilities,
+            progress=_step(progress, "calibrating"),
+        )
     evaluated = split or ("test" if len(splits.get("test", ())) else "val")
     images = split_of(splits, evaluated)
     before, after = _accuracies(predictor, tflite, images, floor_of(splits), threshold, progress)
@@ -116,7 +126,7 @@ def export_model(
         tflite,
         model=network.name,
         threshold=threshold,
-        calibration_images=len(calibration),
+        calibration_images=0 if aware is not None else len(calibration),
         verification=_verified(tflite, images, progress),
     )
     stock = to_stock_keras(network) if keras else None
@@ -126,6 +136,14 @@ def export_model(
     if limit is not None:
         _check_gate(export, limit)
     return export
+
+
+def _trained_for_int8(source: ModelSource) -> Path | None:
+    """The quantisation-aware twin of a run's best model, where it was trained; another file is converted as it is."""
+    run = source.run
+    if run is None or source.path.resolve() != run.best_model_path.resolve() or not run.qat_model_path.is_file():
+        return None
+    return run.qat_model_path
 
 
 def calibration_set(train_data: ImageSet, count: int) -> ImageSet:

@@ -39,6 +39,7 @@ def load_predictor(path: Path) -> Predictor:
         raise ModelError(f"{path}: no such model file")
     if path.suffix == ".tflite":
         return int8_predictor_of(path.read_bytes())
+    import nano_u.quantization.fake_quantization  # noqa: F401  registers the layers of a quantisation-aware model
     from nano_u.models import load_model
 
     return float_predictor_of(load_model(path))

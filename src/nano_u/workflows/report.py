@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nano_u.errors import MissingDependencyError, NanoUError, RunError
+from nano_u.errors import NanoUError, RunError
 from nano_u.runs import write_text_atomic
 
 if TYPE_CHECKING:
@@ -43,10 +42,7 @@ def write_report(runs: Sequence[Path], *, output: Path | None = None, step: Step
 
     Raises:
         RunError: a single path is no run, or none of several can be read.
-        MissingDependencyError: Jinja is not installed.
     """
-    if find_spec("jinja2") is None:
-        raise MissingDependencyError("jinja2", "report")
     if len(runs) == 1:
         path, text, problems = _single(runs[0], output, step)
     else:

@@ -31,6 +31,7 @@ from nano_u.training.reproducibility import prepare_process
 from nano_u.workflows.monitoring import Monitored, check_layers, monitoring, summed_up
 from nano_u.workflows.nas_arguments import NasArguments
 from nano_u.workflows.prediction import float_predictor_of
+from nano_u.workflows.refining import Refined, refine, trains_int8_from_the_start
 from nano_u.workflows.source import split_of
 from nano_u.workflows.teacher import Teacher, load_teacher, teacher_path
 
@@ -69,6 +70,8 @@ class TrainingRun:
     monitored: Monitored | None = None
     teacher: Evaluation | None = None
     """Of the teacher, on the same validation images; None without one."""
+    int8: Evaluation | None = None
+    """Of the quantisation-aware twin, likewise: float arithmetic that rounds as int8 does."""
 
 
 def run_training(
@@ -84,7 +87,8 @@ def run_training(
     The directory holds the configuration as resolved, provenance, `graph.json`, `history.csv` and its picture,
     `best.keras` (highest validation IoU; last epoch without a validation split) and `metrics.json`; with monitoring on
     (`config.nas.enabled`, or a `monitor` that is ready) also `nas/`. With `config.use_distillation` the network is the
-    student of `config.teacher_weights`; the run holds only the student.
+    student of `config.teacher_weights`; the run holds only the student. With `config.quantization.aware` training goes
+    on under int8 arithmetic: `qat.keras`, from which export takes weights and ranges, and `history_qat.csv`.
 
     Raises:
         ConfigError: no data or no teacher named, a layer to monitor that the network lacks, a teacher of another size.
@@ -114,21 +118,31 @@ def run_training(
     logger.info("writing to %s", run.path)
     with run.lock():
         _write_inputs(run, config, data, architecture, teacher)
-        best = BestModel(run.best_model_path)
-        with monitoring(config, run, monitor) as watching:
-            # Before those that write and show Keras' logs, to which it adds.
-            monitors = [] if watching is None else [watching]
-            callbacks = [*monitors, best, HistoryFile(run.history_path), *observer.callbacks]
-            history = _fit(model, teacher, config, data, callbacks, observer)
-            monitored = summed_up(watching)
+        monitored, refined = None, None
+        if trains_int8_from_the_start(config):
+            refined = refine(model, run, config, data, teacher=teacher, observer=observer)
+            history, best_epoch = refined.history, refined.best_epoch
+        else:
+            best = BestModel(run.best_model_path)
+            with monitoring(config, run, monitor) as watching:
+                # Before those that write and show Keras' logs, to which it adds.
+                monitors = [] if watching is None else [watching]
+                callbacks = [*monitors, best, HistoryFile(run.history_path), *observer.callbacks]
+                history = _fit(model, teacher, config, data, callbacks, observer)
+                monitored = summed_up(watching)
+            best_epoch = best.best_epoch
         model = _best(run, config)
         check = _settle(model, run, data["train"])
+        if config.quantization.aware and refined is None:
+            refined = refine(model, run, config, data, teacher=teacher, observer=observer)
         validation = _validate(model, data)
+        simulated = None if refined is None else _validate(refined.model, data)
         taught_by = None if teacher is None or "val" not in data else teacher.evaluated(data["val"])
         _draw_history(run, validation)
-        write_json(run.metrics_path, _metrics(best.best_epoch, history, check, validation, taught_by))
+        metrics = _metrics(best_epoch, history, check, validation, taught_by)
+        write_json(run.metrics_path, metrics | _refined(refined, simulated))
         _save_also(model, run, save_format)
-    return TrainingRun(run, model, history, best.best_epoch, validation, check, monitored, taught_by)
+    return TrainingRun(run, model, history, best_epoch, validation, check, monitored, taught_by, simulated)
 
 
 def train(
@@ -225,6 +239,10 @@ def check_trainable(config: ExperimentConfig) -> None:
     if config.model_name not in REGISTRY:
         raise ConfigError(f"model_name: unknown model {config.model_name!r}; known: {', '.join(REGISTRY)}")
     teacher_path(config)
+    if trains_int8_from_the_start(config) and config.nas.enabled:
+        raise ConfigError(
+            "quantization.from_first_epoch: the monitor looks at float networks; set this or nas.enabled to false"
+        )
 
 
 @contextmanager
@@ -346,6 +364,10 @@ def _metrics(
         "validation": None if validation is None else validation.to_dict(),
         **({} if teacher is None else {"teacher": teacher.to_dict()}),
     }
+
+
+def _refined(refined: Refined | None, validation: Evaluation | None) -> dict[str, Any]:
+    return {} if refined is None else {"quantization_aware": refined.record(validation)}
 
 
 def _save_also(model: keras.Model, run: RunDirectory, save_format: SaveFormat) -> None:

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.reporting.html.parsed_page import ParsedPage
 
-from nano_u.errors import MissingDependencyError
 from nano_u.reporting.html.comparison_report import ComparisonReport
 from nano_u.reporting.html.page import breakable, json_for_html, render_page
 from nano_u.reporting.table import Column, Table
@@ -111,13 +109,6 @@ def test_bytes_of_a_path_that_are_no_text_are_shown_as_such() -> None:
 
     assert text.encode("utf-8")
     assert r"run\udcff" in ParsedPage(text).text
-
-
-def test_without_jinja_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "jinja2", None)
-
-    with pytest.raises(MissingDependencyError, match=r"^jinja2 is not installed; run: pip install 'nano-u\[report\]'$"):
-        page()
 
 
 def luminance(colour: str) -> float:

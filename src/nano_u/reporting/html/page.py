@@ -10,9 +10,8 @@ from importlib import resources
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
-
-from nano_u.errors import MissingDependencyError
 
 _TEMPLATES = "templates"
 
@@ -22,9 +21,6 @@ def render_page(template: str, report: Any, *, sections: tuple[tuple[str, str], 
 
     The content security policy allows nothing but pictures inside the page and the one script and style, by their
     hashes (CSP level 2, section 4.2), so that a file name can never become code and no request can leave.
-
-    Raises:
-        MissingDependencyError: Jinja is not installed.
     """
     script, style = _text("page.js"), _text("page.css")
     policy = (
@@ -60,11 +56,7 @@ def breakable(text: object) -> Markup:
     return Markup(str(escape(text)).replace("_", "_<wbr>").replace("/", "/<wbr>"))
 
 
-def _environment() -> Any:
-    try:
-        from jinja2 import Environment, PackageLoader, StrictUndefined
-    except ImportError as error:
-        raise MissingDependencyError("jinja2", "report") from error
+def _environment() -> Environment:
     loader = PackageLoader("nano_u.reporting.html", _TEMPLATES)
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
     environment.trim_blocks = environment.lstrip_blocks = True

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nano_u.cli.main import main
+from nano_u.deploy import ReferenceModel, list_operators
+from nano_u.models import architecture_of, load_model
+from nano_u.quantization import run_integer
+from nano_u.training.trained_int8 import trained_int8
+
+
+@pytest.fixture(scope="module")
+def qat_run(tiny_run: Path, tiny_settings: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that went on under int8 arithmetic, and its export."""
+    run = tmp_path_factory.mktemp("qat") / "run"
+    data = json.loads((tiny_run / "provenance.json").read_text())["dataset"]["source"]
+    settings = (*tiny_settings, "quantization.epochs=2")
+    assert main(["train", "--quiet", "--data", data, "--run-dir", str(run), "--qat", "--set", *settings]) == 0
+    assert main(["export", "--quiet", str(run)]) == 0
+    return run
+
+
+def test_training_goes_on_under_int8_arithmetic_and_keeps_both_networks(qat_run: Path, tiny_run: Path) -> None:
+    metrics = json.loads((qat_run / "metrics.json").read_text())
+
+    assert metrics["quantization_aware"]["epochs"] == 2
+    assert 0 <= metrics["quantization_aware"]["validation"]["pooled"]["metrics"]["iou"] <= 1
+    assert len((qat_run / "history_qat.csv").read_text().splitlines()) == 1 + 2
+    own, other = (load_model(run / "best.keras").get_weights() for run in (qat_run, tiny_run))
+    assert all(np.array_equal(one, two) for one, two in zip(own, other, strict=True))  # the float part is the same
+
+
+def test_the_export_is_the_trained_network_and_computes_what_training_simulated(qat_run: Path) -> None:
+    tflite = (qat_run / "export" / "model.tflite").read_bytes()
+    record = json.loads((qat_run / "export" / "export.json").read_text())
+    aware = load_model(qat_run / "qat.keras")
+
+    assert "QUANTIZE" not in list_operators(tflite)
+    assert record["calibration_images"] == 0
+    assert record["verification"]["equal_to_micro"] in (True, None)
+    graph = trained_int8(aware, architecture_of(load_model(qat_run / "best.keras")))
+    images = np.random.default_rng(0).integers(-128, 128, (8, 16, 16, 3)).astype(np.int8)
+    np.testing.assert_array_equal(ReferenceModel(tflite).predict_int8(images), run_integer(graph, images))
+    reals = (images.astype(np.float32) + 128) / 255
+    simulated, computed = np.asarray(aware(reals)), ReferenceModel(tflite).predict(reals)
+    assert np.corrcoef(simulated.ravel(), computed.ravel())[0, 1] > 0.98  # a step of rounding a layer adds up
+
+
+def test_a_quantisation_aware_model_is_evaluated_like_any_other(
+    qat_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", str(qat_run / "qat.keras"), "--output-dir", str(tmp_path / "e")]) == 0
+
+    assert "Accuracy on test" in capsys.readouterr().out
+
+
+def test_from_the_first_epoch_there_is_one_training_and_both_networks_have_its_weights(
+    tiny_run: Path, tiny_settings: tuple[str, ...], tmp_path: Path
+) -> None:
+    data = json.loads((tiny_run / "provenance.json").read_text())["dataset"]["source"]
+    run = tmp_path / "run"
+    arguments = ["train", "--quiet", "--data", data, "--run-dir", str(run), "--qat", "--set", *tiny_settings]
+
+    assert main([*arguments, "quantization.from_first_epoch=true"]) == 0
+
+    assert len((run / "history.csv").read_text().splitlines()) == 1 + 2
+    assert not (run / "history_qat.csv").exists()
+    aware, model = load_model(run / "qat.keras"), load_model(run / "best.keras")
+    layer = next(layer for layer in aware.layers if getattr(layer, "batch_norm", False))
+    np.testing.assert_array_equal(layer.kernel, model.get_layer(layer.name).kernel)
+
+
+def test_from_the_first_epoch_cannot_be_monitored(
+    tiny_run: Path, tiny_settings: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["train", "--data", str(tmp_path), "--qat", "--enable-nas", "--set", *tiny_settings]
+
+    assert main([*arguments, "quantization.from_first_epoch=true"]) == 2
+
+    assert "the monitor looks at float networks" in capsys.readouterr().err
+
+
+def test_probabilities_cannot_be_exported_from_it(qat_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", str(qat_run), "--probabilities"]) == 2
+
+    assert "a quantisation-aware run exports logits" in capsys.readouterr().err
