@@ -146,6 +146,27 @@ def test_a_new_window_starts_from_nothing_whatever_the_last_one_was_centred_on()
         assert_equal(store.read()[0], expected(values, 5))
 
 
+def test_many_stores_in_one_process_bring_no_warning_of_frequent_tracing(caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(8):
+        MomentStore([slot()], "pixels").open(5, whole_batch=False)
+
+    assert "retracing" not in caplog.text
+
+
+def test_what_was_read_stays_when_the_store_goes_on() -> None:
+    x, y = images(5, 4, 3), images(5, 4, 3, seed=1)
+    store = MomentStore([slot()], "pixels")
+    store.open(10, whole_batch=False)
+    fill(store, x, batch=5, as_graph=True)
+    (found,) = store.read()
+
+    fill(store, y, batch=5, as_graph=True)
+    store.open(10, whole_batch=False)
+
+    groups = group_of_image(np.arange(5), 10)
+    assert_equal(found, GroupMoments.from_samples(x, groups))
+
+
 def test_batches_of_other_means_are_about_one_origin() -> None:
     x = images(12, 16, 3) + np.repeat(np.float32([0, 500, -300]), 4)[:, None, None]
     store = MomentStore([slot()], "pixels")

@@ -16,7 +16,7 @@ import tensorflow as tf
 from nano_u.capture.captured import Captured
 from nano_u.capture.group_sums import group_sums
 from nano_u.capture.image_moments import SCALED, treatment_size
-from nano_u.capture.replicated import assign, per_replica, replicated
+from nano_u.capture.replicated import assign, clearing, per_replica, replicated
 from nano_u.redundancy import GROUPS, GroupMoments
 
 SUBSET_SEED = 20260101
@@ -73,6 +73,7 @@ class MomentStore:
         self._treatments = tuple(replicated(np.zeros(treatment_size(slot.width), np.float32)) for slot in self.slots)
         self._seen = replicated(np.zeros(len(self.slots), np.int32))
         self._window = replicated(np.zeros(2, np.int32))
+        self._clear = clearing((*self._sums, self._seen))
 
     @property
     def bytes(self) -> int:
@@ -82,8 +83,7 @@ class MomentStore:
     def open(self, images: int, *, whole_batch: bool) -> None:
         """Start a window of at most `images` images; groups are cut from one batch when `whole_batch`."""
         self._limit = -(-images // len(per_replica(self._window)))
-        for variable in (*self._sums, self._seen):  # a window's first batch chooses its treatment anew
-            assign(variable, np.zeros(variable.shape, variable.dtype.as_numpy_dtype))
+        self._clear()  # not the treatments: a window's first batch chooses them anew
         assign(self._window, np.array([self._limit, 0 if whole_batch else self._limit], np.int32))
 
     def close(self) -> None:
@@ -143,4 +143,4 @@ def _group_moments(slot: Slot, flat: np.ndarray, treatment: np.ndarray, images: 
     means = np.where(counts[:, np.newaxis] > 0, shifts * scale + origin, 0.0)
     if treatment[0] == SCALED:
         scatters *= np.outer(scale, scale)
-    return GroupMoments(counts, means, scatters, images=images)
+    return GroupMoments(counts.copy(), means, scatters, images=images)  # a view would keep all sums in memory

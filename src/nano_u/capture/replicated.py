@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,14 +22,27 @@ def replicated(value: np.ndarray) -> tf.Variable:
 
 
 def per_replica(variable: tf.Variable) -> list[np.ndarray]:
-    """The value in each replica, read outside of graphs."""
-    return [one.numpy() for one in _parts(variable)]
+    """The value in each replica, read outside of graphs without a copy; not to be written to."""
+    return [np.asarray(one.value()) for one in _parts(variable)]
 
 
 def assign(variable: tf.Variable, value: Any) -> None:
     """Set the value in every replica, outside of graphs."""
     for one in _parts(variable):
         one.assign(value)
+
+
+def clearing(variables: Iterable[tf.Variable]) -> Callable[[], None]:
+    """What sets the variables to zero in every replica, all in one call."""
+    parts = [one for variable in variables for one in _parts(variable)]
+
+    def clear() -> None:
+        for one in parts:
+            one.assign(tf.zeros(one.shape, one.dtype))
+
+    # Called as it is, TensorFlow would warn of frequent tracing in a process with several monitors.
+    traced = cache(tf.function(clear, autograph=False).get_concrete_function)
+    return lambda: traced()()
 
 
 def _parts(variable: tf.Variable) -> tuple[tf.Variable, ...]:
