@@ -12,7 +12,18 @@ import pytest
 
 import nano_u
 
-QUICK_PACKAGES = ("cli", "config", "data", "deploy", "evaluation", "graph", "redundancy", "reporting", "runs")
+QUICK_PACKAGES = (
+    "cli",
+    "config",
+    "data",
+    "deploy",
+    "evaluation",
+    "graph",
+    "quantization",
+    "redundancy",
+    "reporting",
+    "runs",
+)
 PACKAGES = sorted(module.name for module in pkgutil.iter_modules(nano_u.__path__) if module.ispkg)
 
 

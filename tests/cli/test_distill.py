@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,39 +14,45 @@ def weights(path: Path) -> bytes:
     return b"".join(weight.tobytes() for weight in load_model(path).get_weights())
 
 
+@pytest.fixture
+def teacher_run(tiny_run: Path, tmp_path: Path) -> Path:
+    """A copy, since its logits are kept beside a teacher."""
+    return Path(shutil.copytree(tiny_run, tmp_path / "teacher"))
+
+
 def arguments(tiny_run: Path, run: Path, settings: tuple[str, ...], *more: str) -> list[str]:
     data = json.loads((tiny_run / "provenance.json").read_text())["dataset"]["source"]
     return ["--data", data, "--run-dir", str(run), *more, "--set", *settings, "seed=4"]
 
 
 def test_distill_trains_a_student_and_says_who_taught_it(
-    tiny_run: Path, tiny_settings: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    teacher_run: Path, tiny_settings: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = (tiny_run / "best.keras").read_bytes()
-    options = ("--teacher", str(tiny_run), "--alpha", "0.5", "--temperature", "2")
+    before = (teacher_run / "best.keras").read_bytes()
+    options = ("--teacher", str(teacher_run), "--alpha", "0.5", "--temperature", "2")
 
-    assert main(["distill", *arguments(tiny_run, tmp_path / "run", tiny_settings, *options)]) == 0
+    assert main(["distill", *arguments(teacher_run, tmp_path / "run", tiny_settings, *options)]) == 0
 
     assert "on the same images: student IoU " in capsys.readouterr().out
     header = (tmp_path / "run" / "history.csv").read_text().splitlines()[0].split(",")
     assert {"student_loss", "distillation_loss", "val_student_loss"} <= set(header)
     teacher = json.loads((tmp_path / "run" / "provenance.json").read_text())["teacher"]
-    assert teacher["path"] == str(tiny_run / "best.keras")
+    assert teacher["path"] == str(teacher_run / "best.keras")
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert 0 <= metrics["teacher"]["pooled"]["metrics"]["iou"] <= 1
-    assert (tiny_run / "best.keras").read_bytes() == before
+    assert (teacher_run / "best.keras").read_bytes() == before
     student = load_model(tmp_path / "run" / "best.keras")
-    assert student.count_params() == load_model(tiny_run / "best.keras").count_params()  # and nothing of the teacher
+    assert student.count_params() == load_model(teacher_run / "best.keras").count_params()  # and nothing of the teacher
 
 
 def test_train_with_a_teacher_is_distillation_and_the_seed_decides(
-    tiny_run: Path, tiny_settings: tuple[str, ...], tmp_path: Path
+    teacher_run: Path, tiny_settings: tuple[str, ...], tmp_path: Path
 ) -> None:
-    teacher = ("--teacher", str(tiny_run / "best.keras"))
+    teacher = ("--teacher", str(teacher_run / "best.keras"))
 
-    assert main(["distill", "--quiet", *arguments(tiny_run, tmp_path / "a", tiny_settings, *teacher)]) == 0
-    assert main(["train", "--quiet", *arguments(tiny_run, tmp_path / "b", tiny_settings, *teacher)]) == 0
-    assert main(["train", "--quiet", *arguments(tiny_run, tmp_path / "c", tiny_settings)]) == 0
+    assert main(["distill", "--quiet", *arguments(teacher_run, tmp_path / "a", tiny_settings, *teacher)]) == 0
+    assert main(["train", "--quiet", *arguments(teacher_run, tmp_path / "b", tiny_settings, *teacher)]) == 0
+    assert main(["train", "--quiet", *arguments(teacher_run, tmp_path / "c", tiny_settings)]) == 0
 
     found = [weights(tmp_path / name / "best.keras") for name in "abc"]
     assert found[0] == found[1] != found[2]

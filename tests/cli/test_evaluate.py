@@ -11,6 +11,7 @@ import pytest
 from nano_u.cli.main import main
 
 FILES = {
+    "gallery.npz",
     "gallery.png",
     "metrics.json",
     "precision_recall.csv",

@@ -68,6 +68,12 @@ def best(scores: dict[str, float], experiment: str) -> float:
     return next(score for name, score in scores.items() if name.startswith(experiment))
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No table is narrowed and no line is wrapped, however wide the terminal of the tests is."""
+    monkeypatch.setenv("COLUMNS", "220")
+
+
 def ranked(text: str) -> list[str]:
     """The experiments of a ranking table, best first."""
     rows = [line.split() for line in text.splitlines()]

@@ -184,6 +184,8 @@ def test_the_defaults_that_the_help_names_are_those_of_an_experiment() -> None:
         "epochs": defaults.epochs,
         "batch_size": defaults.batch_size,
         "lr": defaults.learning_rate,
+        "alpha": defaults.alpha,
+        "temperature": defaults.temperature,
     }
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -128,7 +130,6 @@ def test_the_graph_has_the_layers_names_shapes_and_options(make_images: Callable
     assert ops["positive"].kind == "RELU"
     assert ops["smooth"].half_pixel_centers
     assert graph.by_name["largest"].shape == graph.by_name["both"].shape == (3, 3, 8)
-    assert "QUANTIZE" in {op.kind for op in graph.ops}  # the concatenation's inputs are brought to one scale
 
 
 def test_real_values_are_those_of_the_keras_layer(tiny: Any) -> None:
@@ -156,6 +157,38 @@ def test_an_unknown_operator_is_refused_with_its_layer(
 ) -> None:
     with pytest.raises(DeployError, match=f"^{text}; replace the layer$"):
         quantized_graph_of(exchange_operator(old, new))
+
+
+def join_rows(subgraph: Any, ops: dict[str, Any]) -> None:
+    ops["both"].builtinOptions.axis = 1
+
+
+def name_a_second_output(subgraph: Any, ops: dict[str, Any]) -> None:
+    ops["both"].outputs = [*ops["both"].outputs, *ops["raw"].outputs]
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (join_rows, "layer 'both': CONCATENATION joins along axis 1, expected the channels"),
+        (name_a_second_output, "layer 'both': CONCATENATION has 2 outputs, expected one"),
+    ],
+)
+def test_joins_of_other_kinds_are_refused(
+    change: Callable[[Any, dict[str, Any]], None], text: str, make_images: Callable[..., np.ndarray]
+) -> None:
+    with pytest.raises(DeployError, match=f"^{text}$"):
+        quantized_graph_of(changed(converted(with_odd_sizes, make_images), change))
+
+
+def test_padding_of_channels_is_refused(make_images: Callable[..., np.ndarray]) -> None:
+    model = read_model(converted(with_odd_sizes, make_images))
+    tensors = model.subgraphs[0].tensors
+    amounts = next(tensor for tensor in tensors if tensor.name == b"margins/constant")
+    model.buffers[amounts.buffer].data = np.asarray([0, 0, 1, 0, 2, 1, 0, 1], np.int32).view(np.uint8)
+
+    with pytest.raises(DeployError, match=r"^layer 'margins': PAD pads the batch or the channels; only height and"):
+        quantized_graph_of(pack(model))
 
 
 def changed(tflite: bytes, change: Callable[[Any, dict[str, Any]], None]) -> bytes:
@@ -258,3 +291,13 @@ def test_what_it_does_not_compute_is_refused_in_one_line(
 def test_other_bytes_are_not_a_model(content: bytes) -> None:
     with pytest.raises(DeployError, match="not a TensorFlow Lite model"):
         quantized_graph_of(content)
+
+
+def test_damage_is_refused_or_read_but_never_breaks_out(tiny: Any) -> None:
+    draw = random.Random(1)
+    for _ in range(60):
+        content = bytearray(tiny.tflite)
+        for _ in range(6):
+            content[draw.randrange(len(content))] = draw.randrange(256)
+        with contextlib.suppress(DeployError):
+            quantized_graph_of(bytes(content))

@@ -47,7 +47,7 @@ FAULTS: dict[str, Fault] = {
     "images without colour": (nothing, ["model.input_shape=[16,16,1]"], ["images are RGB", "got [16, 16, 1]"], 2),
     "no data": (shutil.rmtree, [], ["no such folder"], 1),
     "unknown layer to monitor": (nothing, ["use_nas=true", "nas.layers=[botleneck]"], ["no layer 'botleneck'"], 2),
-    "teacher of a later version": (nothing, ["use_distillation=true"], ["use_distillation: "], 2),
+    "no teacher": (nothing, ["use_distillation=true"], ["teacher_weights: ", "name its run directory"], 2),
 }
 
 

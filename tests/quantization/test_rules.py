@@ -69,7 +69,7 @@ REFUSED = [
         "cannot rescale: 'z' must have the output's scale and zero point",
     ),
     (op("LOGISTIC"), [X], Y, "needs an output of scale 1/256 and zero point -128, got 1.0 and 0"),
-    (op("ADD"), [X, X], tensor("layer", scale=2.0**-20), "has an output scale far too small for its inputs"),
+    (op("ADD"), [X, X], tensor("layer", scale=2.0**-19), "has an output scale far too small for its inputs"),
     (op("QUANTIZE"), [X], tensor("layer", scale=2.0**-30), "multiplies by 1.07e+09; 32-bit kernels reach 2^30"),
     (
         op("CONV_2D", weights=weights(2, 1, 1, 2, scale=2.0**31)),
@@ -92,6 +92,7 @@ def test_what_the_kernels_cannot_compute_is_refused_in_one_line(
     ("accepted", "sources", "target"),
     [
         (op("ADD", activation="relu6"), [X, FINE], Y),
+        (op("ADD"), [X, X], tensor("layer", scale=2.0**-18)),
         (op("QUANTIZE"), [X], tensor("layer", scale=2.0**-29)),
         (op("CONCATENATION"), [X, X, X], tensor("layer", (4, 4, 6))),
         (op("DEPTHWISE_CONV_2D", weights=weights(1, 1, 1, 4, filters=4)), [X], tensor("layer", (4, 4, 4))),

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from nano_u.deploy.flatbuffer import TfliteGraph, read_graph
     from nano_u.deploy.micro import MicroModel, micro_available
     from nano_u.deploy.operators import MICRO_OPERATORS, check_operators, list_operators
+    from nano_u.deploy.quantized_reader import quantized_graph_of
+    from nano_u.deploy.quantized_writer import write_tflite
     from nano_u.deploy.record import ExportRecord, build_export_record
     from nano_u.deploy.reference import ReferenceModel
     from nano_u.deploy.stock import to_stock_keras
@@ -32,6 +34,8 @@ _MODULES = {
     "MICRO_OPERATORS": "operators",
     "check_operators": "operators",
     "list_operators": "operators",
+    "quantized_graph_of": "quantized_reader",
+    "write_tflite": "quantized_writer",
     "ExportRecord": "record",
     "build_export_record": "record",
     "ReferenceModel": "reference",
@@ -59,10 +63,12 @@ __all__ = [
     "int8_threshold",
     "list_operators",
     "micro_available",
+    "quantized_graph_of",
     "read_graph",
     "summarise_tflite",
     "to_stock_keras",
     "verify_int8",
+    "write_tflite",
 ]
 
 

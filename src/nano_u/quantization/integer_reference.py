@@ -1,4 +1,8 @@
-"""An int8 network run in NumPy integers, equal bit for bit to TensorFlow Lite's reference kernels."""
+"""An int8 network run in NumPy integers, equal bit for bit to LiteRT's reference kernels.
+
+And so to TensorFlow Lite Micro, but for two of its own kernels that can be one step away at rare scales: LOGISTIC, and
+a RELU that no other operator has taken in.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,7 @@ IMAGES_AT_ONCE = 4
 
 
 def run_integer(graph: QuantizedGraph, images: Int8Images) -> Int8Images:
-    """int8 outputs `(n, height, width, channels)` of int8 images, the values that the microcontroller computes."""
+    """int8 outputs `(n, height, width, channels)` of int8 images, the values of the reference kernels."""
     _check_images(graph, images)
     shape = graph.by_name[graph.output].shape
     outputs = np.empty((len(images), *shape), np.int8)
