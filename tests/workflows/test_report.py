@@ -11,7 +11,7 @@ from tests.reporting.html.parsed_page import ParsedPage
 from tests.reporting.html.small_run import write_small_run
 
 from nano_u.errors import RunError
-from nano_u.workflows.report import COMPARISON_FILE, LARGEST_PAGE_BYTES, REPORT_FILE, write_report
+from nano_u.workflows.report import COMPARISON_FILE, LARGEST_PAGE_BYTES, write_report
 
 
 @pytest.fixture
@@ -30,8 +30,8 @@ def test_one_run_gets_its_page_beside_its_files(tmp_path: Path) -> None:
 
     written = write_report([run], step=steps.append)
 
-    page = ParsedPage((run / REPORT_FILE).read_text(encoding="utf-8"))
-    assert written.path == run / REPORT_FILE
+    page = ParsedPage((run / "report.html").read_text(encoding="utf-8"))
+    assert written.path == run / "report.html"
     assert written.size == written.path.stat().st_size
     assert written.problems == {}
     assert page.one("h1").text == "nano_u in пример"

@@ -27,6 +27,11 @@ COMMANDS: tuple[Command | Group, ...] = (
         "nano_u.cli.train_with_nas:train_with_nas_command",
     ),
     Command("distill", "Train a network that also learns from a teacher.", "nano_u.cli.distill:distill_command"),
+    Command(
+        "pipeline",
+        "Teacher, student, int8 model and report in one command.",
+        "nano_u.cli.pipeline:pipeline_command",
+    ),
     Command("evaluate", "Accuracy of a model beside the no-learning floor.", "nano_u.cli.evaluate:evaluate_command"),
     Command("analyze", "Which channels of a model are redundant.", "nano_u.cli.analyze:analyze_command"),
     Command("plot", "Pictures and advice from the monitor's files.", "nano_u.cli.plot:plot_command"),

@@ -68,6 +68,16 @@ class RunDirectory:
         return self.path / "graph.json"
 
     @property
+    def report_path(self) -> Path:
+        """All of it on one page."""
+        return self.path / "report.html"
+
+    @property
+    def soft_targets_dir(self) -> Path:
+        """What this run's best model says of images that students learn from."""
+        return self.path / "soft_targets"
+
+    @property
     def export_dir(self) -> Path:
         """Where the int8 model and its report go."""
         return self.path / "export"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import logging
-import shutil
 import statistics
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -15,8 +14,8 @@ from typing import Any
 
 from nano_u.config import ExperimentConfig, load_experiment
 from nano_u.errors import ConfigError, NanoUError, RunError
-from nano_u.runs import RunDirectory, open_run, read_json, write_text_atomic
-from nano_u.workflows.monitoring import FOLDER as NAS_FOLDER
+from nano_u.runs import open_run, read_json, write_text_atomic
+from nano_u.workflows.resuming import train_unless_finished
 
 logger = logging.getLogger(__name__)
 
@@ -129,29 +128,12 @@ def _attempt(trial: Trial, config: ExperimentConfig, train: Train, show: Callabl
 
 
 def _run_trial(trial: Trial, config: ExperimentConfig, train: Train, show: Callable[[Trial], None]) -> Trial:
-    run = RunDirectory(trial.run)
-    if run.config_path.is_file() and load_experiment(open_run(run.path).config_path) == config:
-        if run.is_finished:
-            return replace(read_trial(trial), note="finished earlier")
-        _clear(run)
-    train(config, trial.run, lambda note: show(replace(trial, status="running", note=note)))
-    return read_trial(trial)
+    def tell(note: str) -> None:
+        show(replace(trial, status="running", note=note))
 
-
-def _clear(run: RunDirectory) -> None:
-    """Remove what an interrupted training left and what was made of it; RunError while it is still running."""
-    with run.lock():
-        for folder in (run.export_dir, run.evaluation_dir(""), run.path / NAS_FOLDER):
-            shutil.rmtree(folder, ignore_errors=True)
-        for path in (
-            run.best_model_path,
-            run.last_model_path,
-            run.qat_model_path,
-            run.qat_history_path,
-            run.history_path,
-            run.history_path.with_suffix(".png"),
-        ):
-            path.unlink(missing_ok=True)
+    trained = train_unless_finished(config, trial.run, lambda: train(config, trial.run, tell))
+    done = read_trial(trial)
+    return done if trained else replace(done, note="finished earlier")
 
 
 def read_trial(trial: Trial) -> Trial:

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nano_u.errors import NanoUError, RunError
-from nano_u.runs import write_text_atomic
+from nano_u.runs import RunDirectory, write_text_atomic
 
 if TYPE_CHECKING:
     from nano_u.reporting.html.comparison_report import ComparisonReport
     from nano_u.reporting.html.run_report import RunReport
 
-REPORT_FILE = "report.html"
 COMPARISON_FILE = Path("plots/comparison.html")
 LARGEST_PAGE_BYTES = 5_000_000
 
@@ -66,7 +65,7 @@ def _single(run: Path, output: Path | None, step: Step) -> tuple[Path, str, Mapp
     step("drawing")
     report = run_report(files)
     text = render_page("run.html.j2", report, sections=_run_sections(report), data=report.data)
-    return output or run / REPORT_FILE, text, files.problems
+    return output or RunDirectory(run).report_path, text, files.problems
 
 
 def _several(runs: Sequence[Path], output: Path | None, step: Step) -> tuple[Path, str, Mapping[str, str]]:

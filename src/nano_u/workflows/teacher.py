@@ -12,15 +12,12 @@ from nano_u.data import ImageSet
 from nano_u.errors import ConfigError, ModelError
 from nano_u.evaluation import Evaluation, evaluate
 from nano_u.models import count_parameters, load_model
-from nano_u.runs import open_run
+from nano_u.runs import RunDirectory, open_run
 from nano_u.training.distillation import check_teacher
 from nano_u.workflows.prediction import float_predictor_of
 
 if TYPE_CHECKING:
     import keras
-
-SOFT_TARGETS = "soft_targets"
-"""Folder beside the teacher's file: its logits, kept for the next student."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +29,8 @@ class Teacher:
 
     @property
     def cache_dir(self) -> Path:
-        """Where its logits are kept."""
-        return self.path.parent / SOFT_TARGETS
+        """Where its logits are kept for the next student: beside its file."""
+        return RunDirectory(self.path.parent).soft_targets_dir
 
     def record(self) -> dict[str, Any]:
         """What provenance says of it."""
