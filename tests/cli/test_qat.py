@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -88,3 +89,18 @@ def test_probabilities_cannot_be_exported_from_it(qat_run: Path, capsys: pytest.
     assert main(["export", str(qat_run), "--probabilities"]) == 2
 
     assert "a quantisation-aware run exports logits" in capsys.readouterr().err
+
+
+def test_sensitivity_names_every_layer_and_compares_with_the_weights_that_were_trained(
+    qat_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "export"
+
+    assert main(["export", str(qat_run), "--sensitivity", "--output-dir", str(folder)]) == 0
+
+    assert "Sensitivity to int8, 4 images, worst layer first" in capsys.readouterr().out
+    rows = list(csv.DictReader((folder / "sensitivity.csv").read_text().splitlines()))
+    names = {row["layer"] for row in rows}
+    assert {"encoder1_block1_depthwise", "bottleneck_block1_pointwise", "logits"} <= names
+    first = next(row for row in rows if row["layer"] == "encoder1_block1_depthwise")
+    assert float(first["own_db"]) > 25  # against the float best model, whose weights are others, it would be far less

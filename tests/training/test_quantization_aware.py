@@ -154,12 +154,13 @@ def test_tensors_that_are_joined_share_one_range() -> None:
     assert len(set(groups.values())) == sum(op.op in CONVOLUTIONS for op in graph.ops) - 1 + 1
 
 
-def test_weights_go_there_and_back() -> None:
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_weights_go_there_and_back(batch_norm: bool) -> None:
     model, copy = small(), create_nano_u((16, 16, 3), filters=[4], bottleneck=4, blocks_per_stage=1)
 
-    carry_back(quantization_aware(model, batch_norm=True), copy)
+    carry_back(quantization_aware(model, batch_norm=batch_norm), copy)
 
-    np.testing.assert_allclose(copy(X), model(X), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(copy(X), model(X), rtol=1e-4, atol=1e-4)
 
 
 def test_a_twin_survives_saving(tmp_path: Path) -> None:

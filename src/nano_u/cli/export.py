@@ -37,6 +37,9 @@ def export_command(
     keras: Annotated[
         bool, typer.Option("--keras", help="Also write stock.keras, which loads without nano_u installed.")
     ] = False,
+    sensitivity: Annotated[
+        bool, typer.Option("--sensitivity", help="Also show which layers lose most by int8, worst first.")
+    ] = False,
     overrides: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE...", help="After MODEL: for example dataset.mask_suffix=_mask."),
@@ -57,6 +60,7 @@ def export_command(
             max_iou_drop=max_iou_drop,
             calibration_images=calibration_images,
             keras=keras,
+            sensitive=sensitivity,
             overrides=overrides or (),
             progress=step,
         )
@@ -66,11 +70,16 @@ def export_command(
 def show_export(export: Export) -> None:
     """Accuracy, sizes and files."""
     from nano_u.reporting import accuracy_drop_table, export_table
+    from nano_u.reporting.sensitivity_table import sensitivity_table
+    from nano_u.workflows.export import SENSITIVITY_IMAGES
 
     out = console.results()
     out.print(accuracy_drop_table(export.float_evaluation, export.int8_evaluation))
     out.print()
     out.print(export_table(export.sizes))
+    if export.sensitivity:
+        out.print()
+        out.print(sensitivity_table(export.sensitivity, images=SENSITIVITY_IMAGES))
     verified = export.record.verification
     if verified is not None and verified.equal_to_micro:
         console.note(f"\nequal to TensorFlow Lite Micro, bit for bit, on {verified.images} images")

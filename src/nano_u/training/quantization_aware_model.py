@@ -74,22 +74,34 @@ def calibrate(aware: keras.Model, model: keras.Model, images: np.ndarray) -> Non
 
 
 def carry_back(aware: keras.Model, model: keras.Model) -> None:
-    """Give the float `model` the weights of its twin that was trained with BatchNorm inside its convolutions."""
+    """Give the float `model` the weights of its twin, unrounded: it computes the same but for rounding.
+
+    Where BatchNorm was folded for good, the model's BatchNorm only adds the bias.
+    """
     architecture = architecture_of(model)
     for op in deploy(architecture).ops:
         if op.op not in CONVOLUTIONS:
             continue
         source, target = aware.get_layer(op.name), model.get_layer(op.name)
         norm = next((name for name in op.layers if architecture.by_name[name].op == "batch_norm"), None)
-        bias = [] if target.bias is None else [np.asarray(target.bias)]
+        own_bias = np.zeros(source.filters, np.float32) if target.bias is None else np.asarray(target.bias)
         if norm is None:
-            target.set_weights([np.asarray(source.kernel), *([np.asarray(source.bias)] if bias else [])])
-            continue
-        target.set_weights([np.asarray(source.kernel), *bias])
-        values = (source.gamma, source.beta, source.moving_mean + (bias[0] if bias else 0.0), source.moving_variance)
-        layer = model.get_layer(norm)
-        kept = [value for value, own in zip(values, (layer.gamma, layer.beta, 0, 0), strict=True) if own is not None]
-        layer.set_weights([np.asarray(value) for value in kept])
+            own_bias = np.asarray(source.bias)
+        else:
+            layer = model.get_layer(norm)
+            values = _norm_values(source, own_bias, layer.epsilon)
+            has = (layer.gamma is not None, layer.beta is not None, True, True)
+            layer.set_weights([value for value, wanted in zip(values, has, strict=True) if wanted])
+        target.set_weights([np.asarray(source.kernel), *([] if target.bias is None else [own_bias])])
+
+
+def _norm_values(source: QuantizedConvolution, own_bias: np.ndarray, epsilon: float) -> tuple[np.ndarray, ...]:
+    """gamma, beta, mean and variance of a BatchNorm after a convolution with this kernel and `own_bias`."""
+    if source.batch_norm:
+        mean = np.asarray(source.moving_mean) + own_bias
+        return np.asarray(source.gamma), np.asarray(source.beta), mean, np.asarray(source.moving_variance)
+    ones = np.ones(source.filters, np.float32)
+    return ones, np.asarray(source.bias), own_bias, (1.0 - epsilon) * ones
 
 
 def set_convolution_momentum(aware: keras.Model, momentum: float) -> None:

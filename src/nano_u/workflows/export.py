@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +20,14 @@ from nano_u.deploy import (
     verify_int8,
 )
 from nano_u.deploy.quantized_writer import write_tflite
+from nano_u.deploy.sensitivity import LayerSensitivity, sensitivity
 from nano_u.errors import BudgetError, ConfigError, DeployError
 from nano_u.evaluation import Evaluation, evaluate
 from nano_u.models import architecture_of, load_model, save_model
 from nano_u.reporting import ExportSizes, accuracy_drop_table, export_table, int8_drop
+from nano_u.reporting.sensitivity_table import sensitivity_table, write_sensitivity_csv
 from nano_u.runs import atomic_path, write_json, write_text_atomic
+from nano_u.training.quantization_aware_model import carry_back
 from nano_u.training.trained_int8 import trained_int8
 from nano_u.workflows.prediction import Predictor, float_predictor_of, int8_predictor_of
 from nano_u.workflows.source import ModelSource, find_model, floor_of, split_of
@@ -36,6 +39,7 @@ Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many are done and how many there are."""
 
 VERIFIED_IMAGES = 20
+SENSITIVITY_IMAGES = 64
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,8 @@ class Export:
     int8_evaluation: Evaluation
     split: str
     stock_keras: Path | None
+    sensitivity: tuple[LayerSensitivity, ...] = ()
+    """Worst layer first; empty unless it was asked for."""
 
     @property
     def iou_drop(self) -> float | None:
@@ -79,6 +85,7 @@ def export_model(
     max_iou_drop: float | None = None,
     keras: bool = False,
     calibration_images: int | None = None,
+    sensitive: bool = False,
     overrides: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Export:
@@ -88,7 +95,8 @@ def export_model(
     none, its ranges and integer weights are those that were trained. Accuracy is measured on `split`: test where there
     is one, else val. Writes `model.tflite`, `export.json`, `accuracy.txt` and, with `keras`, `stock.keras` made of
     stock Keras layers only, to `output_dir`, else to `export/` in the run (`export-<data>` where data is not the run's
-    own), or here where there is none. `overrides` go on top of the run's configuration.
+    own), or here where there is none. With `sensitive` also `sensitivity.csv`: how much each layer loses. `overrides`
+    go on top of the run's configuration.
 
     Raises:
         BudgetError: int8 loses more than `max_iou_drop` IoU; the files are written all the same.
@@ -132,6 +140,8 @@ def export_model(
     stock = to_stock_keras(network) if keras else None
     folder = output_dir or _folder(source)
     export = _write(folder, tflite, record, source.data_record(splits), before, after, evaluated, stock)
+    if sensitive:
+        export = _with_sensitivity(export, network if aware is None else _unrounded(aware, network), tflite, images)
     limit = options.max_iou_drop if max_iou_drop is None else max_iou_drop
     if limit is not None:
         _check_gate(export, limit)
@@ -208,6 +218,24 @@ def _write(
     text = accuracy_drop_table(before, after).to_text() + "\n" + export_table(export.sizes).to_text()
     write_text_atomic(folder / "accuracy.txt", text)
     return export
+
+
+def _unrounded(aware: Path, network: keras.Model) -> keras.Model:
+    """The float network with the weights that were trained under int8 arithmetic."""
+    import keras
+
+    twin = keras.models.clone_model(network)
+    carry_back(load_model(aware), twin)
+    return twin
+
+
+def _with_sensitivity(export: Export, network: keras.Model, tflite: bytes, images: ImageSet) -> Export:
+    """Signal-to-noise ratios on some of the images, also as `sensitivity.csv` and `sensitivity.txt`."""
+    some = _spread(images, SENSITIVITY_IMAGES).images.astype(np.float32) / 255.0
+    layers = sensitivity(network, architecture_of(network), tflite, some)
+    write_sensitivity_csv(export.folder / "sensitivity.csv", layers)
+    write_text_atomic(export.folder / "sensitivity.txt", sensitivity_table(layers, images=len(some)).to_text())
+    return replace(export, sensitivity=layers)
 
 
 def _folder(source: ModelSource) -> Path:
