@@ -70,16 +70,14 @@ def export_command(
 def show_export(export: Export) -> None:
     """Accuracy, sizes and files."""
     from nano_u.reporting import accuracy_drop_table, export_table
-    from nano_u.reporting.sensitivity_table import sensitivity_table
-    from nano_u.workflows.export import SENSITIVITY_IMAGES
 
     out = console.results()
     out.print(accuracy_drop_table(export.float_evaluation, export.int8_evaluation))
     out.print()
     out.print(export_table(export.sizes))
-    if export.sensitivity:
+    if export.sensitivity is not None:
         out.print()
-        out.print(sensitivity_table(export.sensitivity, images=SENSITIVITY_IMAGES))
+        out.print(export.sensitivity)
     verified = export.record.verification
     if verified is not None and verified.equal_to_micro:
         console.note(f"\nequal to TensorFlow Lite Micro, bit for bit, on {verified.images} images")

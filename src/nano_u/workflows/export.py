@@ -20,11 +20,11 @@ from nano_u.deploy import (
     verify_int8,
 )
 from nano_u.deploy.quantized_writer import write_tflite
-from nano_u.deploy.sensitivity import LayerSensitivity, sensitivity
+from nano_u.deploy.sensitivity import sensitivity
 from nano_u.errors import BudgetError, ConfigError, DeployError
 from nano_u.evaluation import Evaluation, evaluate
 from nano_u.models import architecture_of, load_model, save_model
-from nano_u.reporting import ExportSizes, accuracy_drop_table, export_table, int8_drop
+from nano_u.reporting import ExportSizes, Table, accuracy_drop_table, export_table, int8_drop
 from nano_u.reporting.sensitivity_table import sensitivity_table, write_sensitivity_csv
 from nano_u.runs import atomic_path, write_json, write_text_atomic
 from nano_u.training.quantization_aware_model import carry_back
@@ -53,8 +53,8 @@ class Export:
     int8_evaluation: Evaluation
     split: str
     stock_keras: Path | None
-    sensitivity: tuple[LayerSensitivity, ...] = ()
-    """Worst layer first; empty unless it was asked for."""
+    sensitivity: Table | None = None
+    """Layers by what int8 loses in them, worst first; None unless it was asked for."""
 
     @property
     def iou_drop(self) -> float | None:
@@ -234,8 +234,9 @@ def _with_sensitivity(export: Export, network: keras.Model, tflite: bytes, image
     some = _spread(images, SENSITIVITY_IMAGES).images.astype(np.float32) / 255.0
     layers = sensitivity(network, architecture_of(network), tflite, some)
     write_sensitivity_csv(export.folder / "sensitivity.csv", layers)
-    write_text_atomic(export.folder / "sensitivity.txt", sensitivity_table(layers, images=len(some)).to_text())
-    return replace(export, sensitivity=layers)
+    table = sensitivity_table(layers, images=len(some))
+    write_text_atomic(export.folder / "sensitivity.txt", table.to_text())
+    return replace(export, sensitivity=table)
 
 
 def _folder(source: ModelSource) -> Path:
