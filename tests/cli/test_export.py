@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import shutil
@@ -203,3 +204,29 @@ def test_an_int8_model_is_not_exported_again(exported: Path, capsys: pytest.Capt
     assert capsys.readouterr().err == (
         f"nano-u: error: {model}: already int8; export takes a run directory or a .keras file\n"
     )
+
+
+def test_the_threshold_can_be_chosen_on_validation_images_and_is_kept_in_the_record(
+    tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", str(tiny_run), "--choose-threshold", "--output-dir", str(tmp_path / "e")]) == 0
+
+    record = json.loads((tmp_path / "e" / "export.json").read_text())
+    chosen = record["probability_threshold"]
+    assert record["threshold_chosen_on"] == "val"
+    assert f"threshold {chosen:g}, int8 value {record['int8_threshold']}" in capsys.readouterr().out
+    sweep = ["evaluate", str(tmp_path / "e" / "model.tflite"), "--split", "val", "--output-dir", str(tmp_path / "s")]
+    assert main([*sweep, "--data", json.loads((tiny_run / "provenance.json").read_text())["dataset"]["source"]]) == 0
+    rows = list(csv.DictReader((tmp_path / "s" / "threshold_sweep.csv").read_text().splitlines()))
+    best = max(float(row["iou"]) for row in rows if row["iou"])
+    assert next(float(row["iou"]) for row in rows if float(row["threshold"]) == chosen) == best
+
+
+def test_a_threshold_is_not_chosen_on_the_images_it_is_judged_on(
+    tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["export", str(tiny_run), "--choose-threshold", "--split", "val", "--output-dir", str(tmp_path / "e")]
+
+    assert main(arguments) == 2
+
+    assert "choose_threshold: needs val images beside the val images" in capsys.readouterr().err

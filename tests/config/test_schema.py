@@ -61,7 +61,8 @@ def test_lists_paths_and_single_names_are_accepted_from_python() -> None:
         ({"seed": 2**32}, "seed: should be less than 4294967296, got 4294967296"),
         (
             {"training": {"loss": "bde"}},
-            "training.loss: should be 'bce', 'bce_dice', 'bce_tversky', 'dice' or 'tversky'",
+            "training.loss: should be 'bce', 'bce_dice', 'bce_tversky', 'bce_tversky_precision', 'dice', 'tversky' or "
+            "'tversky_precision'",
         ),
         ({"training": {"loss": ["bce"]}}, "training.loss: should be 'bce'"),
         ({"model": {"filters": 4}}, "model.filters: should be a list in [brackets], got 4"),

@@ -31,9 +31,11 @@ REFERENCES = {
     "bce": reference_cross_entropy(LOGITS, LABELS),
     "dice": reference_tversky(LOGITS, LABELS, 0.5, 0.5),
     "tversky": reference_tversky(LOGITS, LABELS, 0.3, 0.7),
+    "tversky_precision": reference_tversky(LOGITS, LABELS, 0.7, 0.3),
 }
 REFERENCES["bce_dice"] = (REFERENCES["bce"] + REFERENCES["dice"]) / 2
 REFERENCES["bce_tversky"] = (REFERENCES["bce"] + REFERENCES["tversky"]) / 2
+REFERENCES["bce_tversky_precision"] = (REFERENCES["bce"] + REFERENCES["tversky_precision"]) / 2
 
 
 @pytest.mark.parametrize("kind", sorted(LOSSES))

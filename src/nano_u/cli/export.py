@@ -37,6 +37,9 @@ def export_command(
     keras: Annotated[
         bool, typer.Option("--keras", help="Also write stock.keras, which loads without nano_u installed.")
     ] = False,
+    choose_threshold: Annotated[
+        bool, typer.Option("--choose-threshold", help="The threshold of highest int8 IoU on validation images.")
+    ] = False,
     sensitivity: Annotated[
         bool, typer.Option("--sensitivity", help="Also show which layers lose most by int8, worst first.")
     ] = False,
@@ -61,6 +64,7 @@ def export_command(
             calibration_images=calibration_images,
             keras=keras,
             sensitive=sensitivity,
+            choose_threshold=choose_threshold,
             overrides=overrides or (),
             progress=step,
         )
@@ -79,6 +83,7 @@ def show_export(export: Export) -> None:
         out.print()
         out.print(export.sensitivity)
     verified = export.record.verification
+    console.note(f"\nthreshold {export.record.probability_threshold:g}, int8 value {export.record.int8_threshold}")
     if verified is not None and verified.equal_to_micro:
         console.note(f"\nequal to TensorFlow Lite Micro, bit for bit, on {verified.images} images")
     elif verified is not None:

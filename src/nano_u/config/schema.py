@@ -96,7 +96,9 @@ class TrainingConfig(Section):
     weight_decay: NonNegativeFloat = 0.01
     schedule: Literal["cosine", "plateau", "constant"] = "cosine"
     warmup_epochs: NonNegativeFloat = 1.0
-    loss: Literal["bce", "bce_dice", "bce_tversky", "dice", "tversky"] = "bce"
+    loss: Literal["bce", "bce_dice", "bce_tversky", "bce_tversky_precision", "dice", "tversky", "tversky_precision"] = (
+        "bce"
+    )
     ema_momentum: Momentum | None = None
     batch_norm_momentum: Momentum | None = None
     gradient_clip: PositiveFloat | None = None

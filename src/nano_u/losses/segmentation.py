@@ -47,6 +47,11 @@ def recall_tversky(logits: tf.Tensor, labels: tf.Tensor, valid: tf.Tensor) -> tf
     return tversky(logits, labels, valid, false_positives=0.3, false_negatives=0.7)
 
 
+def precision_tversky(logits: tf.Tensor, labels: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
+    """Tversky loss that weighs false alarms (0.7) above misses (0.3)."""
+    return tversky(logits, labels, valid, false_positives=0.7, false_negatives=0.3)
+
+
 PixelLoss = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
 LOSSES: dict[str, tuple[PixelLoss, ...]] = {
@@ -55,6 +60,8 @@ LOSSES: dict[str, tuple[PixelLoss, ...]] = {
     "tversky": (recall_tversky,),
     "bce_dice": (cross_entropy, dice),
     "bce_tversky": (cross_entropy, recall_tversky),
+    "tversky_precision": (precision_tversky,),
+    "bce_tversky_precision": (cross_entropy, precision_tversky),
 }
 """A loss is the mean of its parts."""
 

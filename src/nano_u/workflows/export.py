@@ -22,7 +22,7 @@ from nano_u.deploy import (
 from nano_u.deploy.quantized_writer import write_tflite
 from nano_u.deploy.sensitivity import sensitivity
 from nano_u.errors import BudgetError, ConfigError, DeployError
-from nano_u.evaluation import Evaluation, evaluate
+from nano_u.evaluation import Evaluation, evaluate, threshold_sweep
 from nano_u.models import architecture_of, load_model, save_model
 from nano_u.reporting import ExportSizes, Table, accuracy_drop_table, export_table, int8_drop
 from nano_u.reporting.sensitivity_table import sensitivity_table, write_sensitivity_csv
@@ -40,6 +40,7 @@ Progress = Callable[[str, int, int], None]
 
 VERIFIED_IMAGES = 20
 SENSITIVITY_IMAGES = 64
+THRESHOLD_SPLIT = "val"
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ def export_model(
     keras: bool = False,
     calibration_images: int | None = None,
     sensitive: bool = False,
+    choose_threshold: bool = False,
     overrides: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Export:
@@ -95,8 +97,9 @@ def export_model(
     none, its ranges and integer weights are those that were trained. Accuracy is measured on `split`: test where there
     is one, else val. Writes `model.tflite`, `export.json`, `accuracy.txt` and, with `keras`, `stock.keras` made of
     stock Keras layers only, to `output_dir`, else to `export/` in the run (`export-<data>` where data is not the run's
-    own), or here where there is none. With `sensitive` also `sensitivity.csv`: how much each layer loses. `overrides`
-    go on top of the run's configuration.
+    own), or here where there is none. With `sensitive` also `sensitivity.csv`: how much each layer loses. With
+    `choose_threshold` the threshold is that of highest int8 IoU on validation images, in place of `threshold`; both
+    networks are judged at it. `overrides` go on top of the run's configuration.
 
     Raises:
         BudgetError: int8 loses more than `max_iou_drop` IoU; the files are written all the same.
@@ -129,6 +132,8 @@ def export_model(
         )
     evaluated = split or ("test" if len(splits.get("test", ())) else "val")
     images = split_of(splits, evaluated)
+    if choose_threshold:
+        threshold = _chosen_threshold(tflite, splits, evaluated)
     before, after = _accuracies(predictor, tflite, images, floor_of(splits), threshold, progress)
     record = build_export_record(
         tflite,
@@ -139,13 +144,30 @@ def export_model(
     )
     stock = to_stock_keras(network) if keras else None
     folder = output_dir or _folder(source)
-    export = _write(folder, tflite, record, source.data_record(splits), before, after, evaluated, stock)
+    origin = {
+        "data": source.data_record(splits),
+        "threshold_chosen_on": THRESHOLD_SPLIT if choose_threshold else None,
+    }
+    export = _write(folder, tflite, record, origin, before, after, evaluated, stock)
     if sensitive:
         export = _with_sensitivity(export, network if aware is None else _unrounded(aware, network), tflite, images)
     limit = options.max_iou_drop if max_iou_drop is None else max_iou_drop
     if limit is not None:
         _check_gate(export, limit)
     return export
+
+
+def _chosen_threshold(tflite: bytes, splits: dict[str, ImageSet], evaluated: str) -> float:
+    """The probability of highest IoU of the int8 model on validation images, which accuracy is not told on."""
+    if evaluated == THRESHOLD_SPLIT or not len(splits.get(THRESHOLD_SPLIT, ())):
+        raise ConfigError(
+            f"choose_threshold: needs {THRESHOLD_SPLIT} images beside the {evaluated} images that accuracy is told on"
+        )
+    held_out = splits[THRESHOLD_SPLIT]
+    best = threshold_sweep(int8_predictor_of(tflite).of(held_out), held_out.masks).best
+    if best is None:
+        raise ConfigError(f"choose_threshold: the {THRESHOLD_SPLIT} images hold no foreground")
+    return best.threshold
 
 
 def _trained_for_int8(source: ModelSource) -> Path | None:
@@ -198,7 +220,7 @@ def _write(
     folder: Path,
     tflite: bytes,
     record: ExportRecord,
-    data: dict[str, Any],
+    origin: dict[str, Any],
     before: Evaluation,
     after: Evaluation,
     split: str,
@@ -214,7 +236,7 @@ def _write(
             save_model(stock, temporary)
     export = Export(folder, path, record, before, after, split, stock_path)
     accuracy = {"split": split, "float": before.to_dict(), "int8": after.to_dict(), "iou_drop": export.iou_drop}
-    write_json(folder / "export.json", {**record.to_dict(), "data": data, "accuracy": accuracy})
+    write_json(folder / "export.json", {**record.to_dict(), **origin, "accuracy": accuracy})
     text = accuracy_drop_table(before, after).to_text() + "\n" + export_table(export.sizes).to_text()
     write_text_atomic(folder / "accuracy.txt", text)
     return export
