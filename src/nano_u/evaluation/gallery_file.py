@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import struct
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
@@ -16,7 +11,7 @@ import numpy.typing as npt
 
 from nano_u.errors import RunError
 from nano_u.evaluation.gallery import Gallery, GalleryImage, Role
-from nano_u.runs import atomic_path
+from nano_u.runs import atomic_path, unpack_npz
 
 MAX_BYTES = 256 * 1024 * 1024
 """No gallery comes near it, packed or unpacked; a larger file is something else and would fill the memory."""
@@ -35,23 +30,6 @@ _TYPES: Mapping[str, tuple[str, int]] = {
     "neighbours_skipped": ("b", 0),
 }
 """Kind of NumPy's dtype and number of dimensions of every array."""
-
-# All that zipfile and NumPy raise on bytes that are not what they wrote; NotImplementedError is a RuntimeError.
-_DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    tokenize.TokenError,
-    EOFError,
-    OSError,
-    ArithmeticError,
-    LookupError,
-    MemoryError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-)
 
 
 def save_gallery(path: Path, gallery: Gallery) -> None:
@@ -80,26 +58,19 @@ def load_gallery(path: Path) -> Gallery:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise ValueError("too large")
-        return _gallery(_read_arrays(path.read_bytes()))
+        return _gallery(_checked(unpack_npz(path.read_bytes(), max_bytes=MAX_BYTES)))
     except FileNotFoundError as error:
         raise RunError(f"{path}: no such file; `nano-u evaluate` writes it") from error
-    except _DAMAGE as error:
+    except (ValueError, KeyError, OSError) as error:
         raise RunError(f"{path}: damaged or not a gallery; run `nano-u evaluate` again") from error
 
 
-def _read_arrays(content: bytes) -> Mapping[str, npt.NDArray[Any]]:
-    """Every array by name. Members are read whole, which compares their checksums, before NumPy looks at them."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
-            raise ValueError("unpacks to too many bytes")
-        return {name: _read_array(archive.read(f"{name}.npy"), *expected) for name, expected in _TYPES.items()}
-
-
-def _read_array(content: bytes, kind: str, dimensions: int) -> npt.NDArray[Any]:
-    array: npt.NDArray[Any] = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
-    if (array.dtype.kind, array.ndim) != (kind, dimensions):
-        raise ValueError(f"holds {array.ndim} dimensions of {array.dtype}")
-    return array
+def _checked(arrays: Mapping[str, npt.NDArray[Any]]) -> Mapping[str, npt.NDArray[Any]]:
+    """The arrays that a gallery has, each of its kind."""
+    for name, expected in _TYPES.items():
+        if (arrays[name].dtype.kind, arrays[name].ndim) != expected:
+            raise ValueError(f"{name} holds {arrays[name].ndim} dimensions of {arrays[name].dtype}")
+    return arrays
 
 
 def _gallery(arrays: Mapping[str, npt.NDArray[Any]]) -> Gallery:

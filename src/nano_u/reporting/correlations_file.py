@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import itertools
-import struct
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,28 +13,12 @@ import numpy.typing as npt
 
 from nano_u.errors import RunError
 from nano_u.reporting.bounded_file import MAX_BYTES, read_bounded
+from nano_u.runs import unpack_npz
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 _NO_MATRIX = -1
 _WHOLE, _REAL, _TRUTH, _TEXT = "iu", "f", "b", "U"  # kinds of NumPy's dtypes
-
-# All that zipfile and NumPy raise on bytes that are not what they wrote.
-_DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    tokenize.TokenError,
-    EOFError,
-    OSError,
-    ArithmeticError,
-    LookupError,
-    MemoryError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,27 +42,11 @@ def read_correlations(path: Path) -> Correlations:
     """The file's content; RunError in one line where it is damaged or holds something else."""
     content = read_bounded(path)
     try:
-        return _correlations(_read_arrays(content))
-    except _DAMAGE as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        return _correlations(unpack_npz(content, max_bytes=MAX_BYTES))
+    except ValueError as error:
         raise RunError(
-            f"{path}: damaged or not a file of correlations ({reason[:200]}); restore it, or remove it to go on without"
+            f"{path}: damaged or not a file of correlations ({error}); restore it, or remove it to go on without"
         ) from error
-
-
-def _read_arrays(content: bytes) -> Arrays:
-    """Every array by name. Members are read whole, which compares their checksums, before NumPy looks at them."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        members = archive.infolist()
-        if sum(member.file_size for member in members) > MAX_BYTES:
-            raise ValueError(f"unpacks to more than {MAX_BYTES:,} bytes")
-        return {member.filename.removesuffix(".npy"): _read_array(archive.read(member)) for member in members}
-
-
-def _read_array(content: bytes) -> npt.NDArray[Any]:
-    array: npt.NDArray[Any] = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
-    array.setflags(write=False)
-    return array
 
 
 def _correlations(arrays: Arrays) -> Correlations:

@@ -5,6 +5,7 @@ from nano_u.runs.directory import RunDirectory, create_run, open_run
 from nano_u.runs.monitor_paths import MonitorPaths
 from nano_u.runs.provenance import collect_provenance, usable_cpus
 from nano_u.runs.strict_json import read_json, write_json
+from nano_u.runs.strict_npz import unpack_npz
 
 __all__ = [
     "MonitorPaths",
@@ -14,6 +15,7 @@ __all__ = [
     "create_run",
     "open_run",
     "read_json",
+    "unpack_npz",
     "usable_cpus",
     "write_json",
     "write_text_atomic",
