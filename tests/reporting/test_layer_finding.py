@@ -37,13 +37,13 @@ def test_four_copies_of_sixteen_are_found_with_their_channels() -> None:
 
     assert (finding.verdict, finding.remove, finding.word) == ("cut", 4, "good")
     assert finding.score == pytest.approx(0.312, abs=0.02)
-    assert sorted(channel % 12 for channel in finding.dropped) == [0, 1, 2, 3]
+    assert sorted(channel % 12 for channel in finding.rebuilt) == [0, 1, 2, 3]
 
 
 def test_independent_channels_are_kept() -> None:
     finding = judged(INDEPENDENT)
 
-    assert (finding.verdict, finding.remove, finding.dropped) == ("keep", 0, ())
+    assert (finding.verdict, finding.remove, finding.rebuilt) == ("keep", 0, ())
     assert (finding.word, finding.rule) == ("excellent", "no channel can be dropped")
 
 

@@ -102,6 +102,18 @@ def test_too_few_samples_in_every_layer_are_too_little_evidence() -> None:
     assert found.advice == ()
 
 
+@pytest.mark.parametrize("score", [0.1, 0.45])
+def test_a_linear_reader_with_too_few_samples_is_not_praised(score: float) -> None:
+    unknown = dataclasses.replace(
+        measured("other"), reliable=False, keep=None, removable=None, redundancy_score=score, effective_samples=1.0
+    )
+
+    found = recommend(run_of([measured("act"), unknown], architecture=network()), THRESHOLDS)
+
+    assert verdicts(found)[-1] == "too little evidence"
+    assert found.sections[-1].lines[0].startswith("Too few samples to say what can go in other; monitor more images")
+
+
 def test_without_layers_there_is_a_verdict_but_no_advice_in_channels() -> None:
     run = run_of([measured("act", copies=4)])
     bare = dataclasses.replace(run, steps=tuple(dataclasses.replace(step, layers=()) for step in run.steps))

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
+
+import pytest
 from tests.reporting.advised import measured, network
 
 from nano_u.config import ThresholdsConfig
@@ -58,8 +62,7 @@ def test_channels_of_the_input_cannot_be_cut_and_the_reason_is_said() -> None:
     assert advice.no_price == "they come from the input image"
 
 
-def test_of_a_concatenation_each_layer_loses_its_own_channels() -> None:
-    """Channels 12 to 15 copy 0 to 3; the cut takes whole steps from the layer that made them."""
+def test_of_a_concatenation_each_layer_loses_its_own_filters_in_whole_steps() -> None:
     nodes = (
         Node("image", "input", shape=(8, 8, 3)),
         Node("left", "conv2d", ("image",), filters=16),
@@ -67,15 +70,12 @@ def test_of_a_concatenation_each_layer_loses_its_own_channels() -> None:
         Node("both", "concat", ("left", "right")),
         Node("head", "conv2d", ("both",), filters=1),
     )
-    layer = measured("both", channels=32, copies=4)
-    assert layer.keep is not None
-    lost = {"left": 0, "right": 0}
-    for channel in set(range(32)) - set(layer.keep):
-        lost["left" if channel < 16 else "right"] += 1
+    reader = finding("both", (*range(10, 16), *range(29, 32)))
 
-    (advice,) = width_advice(findings(layer), Architecture("x", nodes, ("head",)), THRESHOLDS)
+    (advice,) = width_advice((reader,), Architecture("x", nodes, ("head",)), THRESHOLDS)
 
-    assert removed_filters([advice]) == {name: count // 4 * 4 for name, count in lost.items() if count >= 4}
+    assert removed_filters([advice]) == {"left": 4}
+    assert advice.channels == tuple(range(10, 16))
 
 
 def test_added_layers_are_narrowed_together() -> None:
@@ -92,25 +92,89 @@ def test_added_layers_are_narrowed_together() -> None:
     assert removed_filters([advice]) == {"left": 4, "right": 4}
 
 
-def test_where_two_points_speak_of_one_layer_the_smaller_cut_holds() -> None:
-    nodes = (
+TWO_READERS = Architecture(
+    "x",
+    (
         Node("image", "input", shape=(8, 8, 3)),
         Node("conv", "conv2d", ("image",), filters=32),
         Node("act", "relu", ("conv",)),
         Node("pool", "max_pool2d", ("act",), window=(2, 2), strides=(2, 2)),
         Node("first", "conv2d", ("act",), filters=1),
         Node("second", "conv2d", ("pool",), filters=1),
+    ),
+    ("first", "second"),
+)
+
+
+def finding(name: str, rebuilt: Sequence[int], *, channels: int = 32, score: float = 0.2) -> LayerFinding:
+    """A reader of `channels` channels that could do without `rebuilt`."""
+    kept = tuple(channel for channel in range(channels) if channel not in set(rebuilt))
+    record = dataclasses.replace(
+        measured(name, channels=channels),
+        keep=kept,
+        removable=len(rebuilt) / channels,
+        redundancy_score=score,
+        reliable=True,
     )
-    architecture = Architecture("x", nodes, ("first", "second"))
-    layers = measured("act", channels=32, copies=8), measured("pool", channels=32, copies=4)
+    return layer_finding(record, Trend("stable"), THRESHOLDS)
 
-    advice = width_advice(findings(*layers), architecture, THRESHOLDS)
 
-    assert [entry.finding.remove for entry in advice] == [8, 4]
+def test_only_filters_that_every_reader_can_do_without_are_advised_away() -> None:
+    readers = finding("act", range(20, 32)), finding("pool", range(8, 26))
+
+    advice = width_advice(readers, TWO_READERS, THRESHOLDS)
+
+    assert [entry.channels for entry in advice] == [tuple(range(20, 26))] * 2
     assert removed_filters(advice) == {"conv": 4}
-    total = total_price(advice, architecture)
+    total = total_price(advice, TWO_READERS)
     assert total is not None
-    assert total.after == summarise(architecture.with_filters({"conv": 28}))
+    assert total.after == summarise(TWO_READERS.with_filters({"conv": 28}))
+
+
+@pytest.mark.parametrize("other", [range(8), (), range(24, 26)])
+def test_a_reader_that_needs_the_filters_or_leaves_less_than_a_step_stops_the_advice(other: Sequence[int]) -> None:
+    advice = width_advice((finding("act", range(24, 32)), finding("pool", other)), TWO_READERS, THRESHOLDS)
+
+    assert removed_filters(advice) == {}
+    assert {entry.no_price for entry in advice} == {
+        "another reader of the same filters needs them, or knows too little"
+    }
+
+
+def test_a_reader_with_too_few_samples_stops_the_advice_too() -> None:
+    thin = layer_finding(
+        dataclasses.replace(measured("pool", channels=32), reliable=False, keep=None, removable=None),
+        Trend("stable"),
+        THRESHOLDS,
+    )
+
+    assert removed_filters(width_advice((finding("act", range(24, 32)), thin), TWO_READERS, THRESHOLDS)) == {}
+
+
+def test_a_point_that_no_linear_layer_reads_does_not_stop_it() -> None:
+    elsewhere = layer_finding(measured("pool", channels=32, linear=False), Trend("stable"), THRESHOLDS)
+
+    advice = width_advice((finding("act", range(24, 32)), elsewhere), TWO_READERS, THRESHOLDS)
+
+    assert removed_filters(advice) == {"conv": 8}
+
+
+def test_a_shortcuts_two_readers_are_asked_through_the_concatenation() -> None:
+    """The bottleneck could do without a quarter of the encoder's filters; the decoder, which reads them too, not."""
+    network = nano_u(skips=True)
+    below = finding("bottleneck_block1_depthwise_relu", range(24, 32))
+    wide = network.shapes["decoder1_block1_depthwise_relu"][-1]
+    beside = finding("decoder1_block1_depthwise_relu", (), channels=wide)
+
+    assert removed_filters(width_advice((below,), network, THRESHOLDS)) == {"encoder2_block2_pointwise": 8}
+    assert removed_filters(width_advice((below, beside), network, THRESHOLDS)) == {}
+
+
+def test_the_upper_bound_is_that_of_the_layer_that_loses_filters() -> None:
+    network = nano_u(bottleneck=128)
+    reader = finding("decoder1_block1_depthwise_relu", range(64, 128), channels=128, score=0.8)
+
+    assert removed_filters(width_advice((reader,), network, THRESHOLDS)) == {"bottleneck_block2_pointwise": 32}
 
 
 def test_the_default_network_is_priced_as_if_built_narrower() -> None:

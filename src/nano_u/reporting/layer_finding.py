@@ -14,6 +14,9 @@ from nano_u.reporting.trend import Trend
 NARROW = 16
 """Layers with fewer channels are advised on channel by channel."""
 
+NOT_LINEAR = "not read by a linear consumer"
+"""How the reason begins where the number of channels that can go is not known for lack of a linear reader."""
+
 _BOTTLENECK = re.compile("bottleneck", re.IGNORECASE)
 
 Verdict = Literal["cut", "keep", "correlated", "elsewhere", "thin", "undefined"]
@@ -40,8 +43,10 @@ class LayerFinding:
     keep: tuple[int, ...] | None = None
     remove: int = 0
     """Channels that may go: 0 unless the verdict is "cut"."""
-    dropped: tuple[int, ...] = ()
-    """Channel numbers to take them from: all that a linear layer can rebuild from `keep`."""
+    rebuilt: tuple[int, ...] = ()
+    """Numbers of all channels that a linear layer can rebuild from `keep`, fewer or more than may go at a time."""
+    read_linearly: bool = False
+    """Whether a linear layer reads these channels, so that `keep` is known or would be with more samples."""
 
 
 def layer_finding(layer: LayerRedundancy, trend: Trend, thresholds: ThresholdsConfig) -> LayerFinding:
@@ -55,10 +60,10 @@ def layer_finding(layer: LayerRedundancy, trend: Trend, thresholds: ThresholdsCo
     if layer.redundancy_score is not None:
         word = band_of(layer.redundancy_score, redundancy_bands(thresholds)).name
     verdict, rule, remove = _decide(layer, thresholds)
-    dropped: tuple[int, ...] = ()
-    if remove and layer.keep is not None:
+    rebuilt: tuple[int, ...] = ()
+    if layer.keep is not None:
         kept = set(layer.keep)
-        dropped = tuple(channel for channel in range(layer.num_channels) if channel not in kept)
+        rebuilt = tuple(channel for channel in range(layer.num_channels) if channel not in kept)
     return LayerFinding(
         layer=layer.layer,
         channels=layer.num_channels,
@@ -74,7 +79,8 @@ def layer_finding(layer: LayerRedundancy, trend: Trend, thresholds: ThresholdsCo
         rule=rule,
         keep=layer.keep,
         remove=remove,
-        dropped=dropped,
+        rebuilt=rebuilt,
+        read_linearly=layer.keep is not None or not (layer.removable_reason or "").startswith(NOT_LINEAR),
     )
 
 
@@ -91,7 +97,7 @@ def _decide(layer: LayerRedundancy, thresholds: ThresholdsConfig) -> tuple[Verdi
     step = step_of(layer.num_channels, thresholds)
     whole_steps = droppable // step * step
     if whole_steps:
-        bound, why = _upper_bound(layer, thresholds, step)
+        bound, why = upper_bound(layer.redundancy_score, layer.num_channels, layer.layer, thresholds)
         text = f"removable {layer.removable:.3f}: {droppable} of {layer.num_channels} channels"
         text += f", in steps of {step}" if step > 1 else ""
         return "cut", text + (why if bound < whole_steps else ""), min(whole_steps, bound)
@@ -106,13 +112,13 @@ def step_of(channels: int, thresholds: ThresholdsConfig) -> int:
     return 1 if channels < NARROW else thresholds.channel_multiple
 
 
-def _upper_bound(layer: LayerRedundancy, thresholds: ThresholdsConfig, step: int) -> tuple[int, str]:
-    """Most channels to advise at this score, and how to say so."""
-    score, channels = layer.redundancy_score or 0.0, layer.num_channels
+def upper_bound(score: float, channels: int, name: str, thresholds: ThresholdsConfig) -> tuple[int, str]:
+    """Most of the `channels` that the layer `name` makes to advise on at this score, and how to say so."""
     if score <= thresholds.moderate_redundancy:
         return channels, ""
     percent = 15
     if score > thresholds.high_redundancy:
-        percent = 25 if _BOTTLENECK.search(layer.layer) else 30
+        percent = 25 if _BOTTLENECK.search(name) else 30
+    step = step_of(channels, thresholds)
     bound = max(step, channels * percent // 100 // step * step)
     return bound, f"; at most {percent} % at a time at this score"

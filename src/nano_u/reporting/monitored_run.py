@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from nano_u.errors import RunError
 from nano_u.graph import Architecture, read_architecture, summarise
+from nano_u.redundancy import LayerRedundancy
 from nano_u.reporting.correlations_file import Correlations, read_correlations
 from nano_u.reporting.logged_steps import LoggedStep, read_logged_steps
 from nano_u.reporting.metrics_search import find_metrics_csv
@@ -61,15 +63,20 @@ def _read(paths: MonitorPaths) -> MonitoredRun:
         )
         if not path.exists()
     ]
-    if architecture is not None and facts is not None and not _describes(architecture, facts):
+    if architecture is not None and not _describes(architecture, facts, steps[-1].layers):
         absent.append(f"{graph.name} is the record of another network: the architecture is unknown.")
         architecture = None
     name = paths.series.removesuffix("_nas_metrics") if facts is None else facts.model_name
     return MonitoredRun(name, paths.metrics, steps, correlations, facts, architecture, tuple(absent))
 
 
-def _describes(architecture: Architecture, facts: MonitorFacts) -> bool:
+def _describes(architecture: Architecture, facts: MonitorFacts | None, layers: Sequence[LayerRedundancy]) -> bool:
     """Whether this is the run's network: others that logged into the same folder left theirs there too."""
+    shapes = architecture.shapes
+    if any(layer.num_channels != shapes[layer.layer][-1] for layer in layers if layer.layer in shapes):
+        return False
+    if facts is None:
+        return True
     if facts.macs is None:
         return architecture.name == facts.model_name
     return summarise(architecture).macs == facts.macs

@@ -58,7 +58,7 @@ def recommend(run: MonitoredRun, thresholds: ThresholdsConfig) -> Recommendation
         _correlation(run, thresholds, thin),
         _stability(run, thresholds, thin),
         _dynamics(run),
-        _overall(run, advice, total, remedy, thresholds, thin),
+        _overall(run, findings, advice, total, remedy, thresholds, thin),
     )
     return Recommendations(run.name, sections, findings, advice, total, remedy)
 
@@ -184,7 +184,7 @@ def _dynamics(run: MonitoredRun) -> Section:
     lines = {
         "rising": ["Redundancy grew while the network trained; narrower layers may do as well."],
         "falling": ["Redundancy fell while the network trained; longer training may lower it further."],
-        "stable": ["Redundancy did not change by more than its own scatter."],
+        "stable": ["Redundancy did not change by more than its own scatter, or by less than 0.02."],
         "too short to tell": [f"Fewer than ten logged steps with a score: {THIN} for a trend."],
     }[overall.word]
     if overall.change is not None:
@@ -203,6 +203,7 @@ def _interval(found: Trend) -> str:
 
 def _overall(
     run: MonitoredRun,
+    findings: tuple[LayerFinding, ...],
     advice: tuple[WidthAdvice, ...],
     total: Price | None,
     remedy: PeakRemedy | None,
@@ -226,12 +227,14 @@ def _overall(
     lines = ram_lines(None, remedy, run.architecture)
     if not last.layers:
         return Section(title, THIN, value, ("No file of layers, so no advice in channels.", *regularise, *lines))
+    unknown = [finding.layer for finding in findings if finding.verdict == "thin" and finding.read_linearly]
+    if unknown:
+        more = f"Too few samples to say what can go in {_some(unknown)}; monitor more images (max_samples)."
+        return Section(title, THIN, value, (more, *regularise, *lines))
     if correlated:
         return Section(title, "regularise", value, ("No channel can be dropped.", *regularise, *lines))
     if last.redundancy_score < thresholds.low_redundancy:
         return Section(title, "optimal width", value, ("Keep the widths as they are.", *lines))
-    if any(not layer.reliable for layer in last.layers if layer.keep is not None):
-        lines.insert(0, "Some layers have too few samples to be judged; monitor more images (max_samples).")
     return Section(
         title, "keep the widths", value, ("No channel can be dropped; minor changes only, then train again.", *lines)
     )

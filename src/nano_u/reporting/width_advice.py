@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from nano_u.config import ThresholdsConfig
 from nano_u.errors import ModelError
 from nano_u.graph import Architecture
-from nano_u.graph.channel_groups import ChannelSource, channel_sources, removed_by_producer
+from nano_u.graph.channel_groups import channel_sources
 from nano_u.graph.price import Price, price
-from nano_u.reporting.layer_finding import LayerFinding, step_of
+from nano_u.reporting.layer_finding import LayerFinding, step_of, upper_bound
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,18 @@ class WidthAdvice:
 def width_advice(
     findings: Sequence[LayerFinding], architecture: Architecture | None, thresholds: ThresholdsConfig
 ) -> tuple[WidthAdvice, ...]:
-    """One piece of advice per finding whose verdict is "cut", most filters first."""
+    """One piece of advice per finding whose verdict is "cut", most filters first.
+
+    A filter can go only where every linear layer that reads it, itself or further on, can do without it: what the
+    findings allow is intersected, and a reader with too few samples allows nothing.
+    """
     cuts = [finding for finding in findings if finding.verdict == "cut"]
-    advice = [_advice(finding, architecture, thresholds) for finding in cuts]
+    if architecture is None:
+        advice = [_without_price(finding, "no graph.json beside the metrics") for finding in cuts]
+    else:
+        places = {finding.layer: _places(finding, architecture) for finding in findings if finding.read_linearly}
+        allowed = _allowed(findings, places)
+        advice = [_advice(finding, places[finding.layer], allowed, architecture, thresholds) for finding in cuts]
     return tuple(sorted(advice, key=lambda entry: -entry.finding.remove))
 
 
@@ -66,38 +75,70 @@ def total_price(advice: Sequence[WidthAdvice], architecture: Architecture | None
     return price(architecture, removed) if architecture is not None and removed else None
 
 
-def _advice(finding: LayerFinding, architecture: Architecture | None, thresholds: ThresholdsConfig) -> WidthAdvice:
-    if architecture is None:
-        change = WidthChange(finding.layer, finding.channels, finding.channels - finding.remove)
-        return WidthAdvice(finding, (change,), finding.dropped, None, "no graph.json beside the metrics")
+Group = tuple[str, ...]
+"""Layers that can only be narrowed together."""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Channels `start`, ... of a tensor, made by the filters 0, ... of a group."""
+
+    group: Group
+    start: int
+    width: int
+
+
+def _places(finding: LayerFinding, architecture: Architecture) -> tuple[_Place, ...] | str:
+    """Where the channels of the finding come from, or why none of them can be cut."""
     try:
         sources = channel_sources(architecture, finding.layer)
     except ModelError:
-        change = WidthChange(finding.layer, finding.channels, finding.channels - finding.remove)
-        return WidthAdvice(finding, (change,), finding.dropped, None, "graph.json has no layer of that name")
-    cut = removed_by_producer(sources, finding.dropped)
-    removed = _in_steps(cut.filters, sources, finding.remove, thresholds)
-    if not removed:
-        reason = next((source.fixed for source in sources if source.fixed), None)
-        return WidthAdvice(finding, (), cut.dropped, None, reason or "spread over layers, in none of them a whole step")
-    widths = architecture.by_name
-    changes = tuple(
-        WidthChange(name, widths[name].filters or 0, (widths[name].filters or 0) - count)
-        for name, count in removed.items()
+        return "graph.json has no layer of that name"
+    free = tuple(
+        _Place(source.producers, source.start, source.stop - source.start) for source in sources if not source.fixed
     )
-    return WidthAdvice(finding, changes, cut.dropped, price(architecture, removed))
+    return free or next((source.fixed for source in sources if source.fixed), "no layer makes these channels")
 
 
-def _in_steps(
-    filters: Mapping[str, int], sources: Sequence[ChannelSource], most: int, thresholds: ThresholdsConfig
-) -> dict[str, int]:
-    """Whole steps of what each group of producers can lose, `most` channels of the tensor in all."""
-    removed: dict[str, int] = {}
-    for source in sources:
-        step = step_of(source.stop - source.start, thresholds)
-        able = max((filters.get(name, 0) for name in source.producers), default=0)
-        count = min(able, most) // step * step
-        if count and source.producers[0] not in removed:
-            removed.update(dict.fromkeys(source.producers, count))
-            most -= count
-    return removed
+def _allowed(findings: Sequence[LayerFinding], places: Mapping[str, tuple[_Place, ...] | str]) -> dict[Group, set[int]]:
+    """Filters of every group that all its linear readers can do without."""
+    allowed: dict[Group, set[int]] = {}
+    for finding in findings:
+        found = places.get(finding.layer, ())
+        for place in found if not isinstance(found, str) else ():
+            rebuilt = {channel - place.start for channel in finding.rebuilt}
+            mine = rebuilt & set(range(place.width))
+            allowed[place.group] = allowed.get(place.group, mine) & mine
+    return allowed
+
+
+def _advice(
+    finding: LayerFinding,
+    places: tuple[_Place, ...] | str,
+    allowed: Mapping[Group, set[int]],
+    architecture: Architecture,
+    thresholds: ThresholdsConfig,
+) -> WidthAdvice:
+    if isinstance(places, str):
+        if places.startswith("graph.json"):
+            return _without_price(finding, places)
+        return WidthAdvice(finding, (), (), None, places)
+    changes: dict[str, WidthChange] = {}
+    channels: list[int] = []
+    for place in places:
+        step = step_of(place.width, thresholds)
+        most = min(upper_bound(finding.score or 0.0, place.width, name, thresholds)[0] for name in place.group)
+        # One filter always stays.
+        count = min(len(allowed[place.group]), most, place.width - 1) // step * step
+        if count:
+            changes |= {name: WidthChange(name, place.width, place.width - count) for name in place.group}
+            channels += [place.start + index for index in sorted(allowed[place.group])]
+    if not changes:
+        return WidthAdvice(finding, (), (), None, "another reader of the same filters needs them, or knows too little")
+    removed = {name: change.before - change.after for name, change in changes.items()}
+    return WidthAdvice(finding, tuple(changes.values()), tuple(channels), price(architecture, removed))
+
+
+def _without_price(finding: LayerFinding, reason: str) -> WidthAdvice:
+    change = WidthChange(finding.layer, finding.channels, finding.channels - finding.remove)
+    return WidthAdvice(finding, (change,), finding.rebuilt, None, reason)
