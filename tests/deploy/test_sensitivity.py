@@ -69,3 +69,17 @@ def test_another_networks_file_is_refused() -> None:
 
     with pytest.raises(DeployError, match="holds other layers than the model; export it again"):
         sensitivity(other, architecture_of(other), convert_int8(network(), X), X)
+
+
+def test_layers_that_apply_their_activation_themselves_are_measured_with_it() -> None:
+    keras.utils.set_random_seed(2)
+    image = keras.Input((16, 16, 3), name="image")
+    x = keras.layers.Conv2D(4, 3, padding="same", activation="relu", name="first")(image)
+    model = keras.Model(image, keras.layers.Conv2D(1, 1, name="head")(x), name="own")
+
+    found = {layer.layer: layer for layer in sensitivity(model, architecture_of(model), convert_int8(model, X), X)}
+
+    assert set(found) == {"first", "head"}
+    assert found["first"].lowest == 0.0
+    assert found["first"].own_db is not None
+    assert found["first"].own_db > 30

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nano_u.losses import bernoulli_divergence
+from nano_u.losses import DistillationLoss, bernoulli_divergence, distillation_divergence, softmax_divergence
 
 
 def test_check_value_and_gradient() -> None:
@@ -31,6 +31,46 @@ def test_equals_the_two_class_softmax_divergence(temperature: float) -> None:
     value = bernoulli_divergence(tf.constant(student), tf.constant(teacher), temperature)
 
     assert float(value) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 2.0, 4.0, 8.0])
+def test_each_logit_has_the_value_and_gradient_of_the_softmax_over_zero_and_it(temperature: float) -> None:
+    rng = np.random.default_rng(1)
+    teachers, students = rng.normal(0, 3, (2, 1000))
+
+    def two_classes(logit: tf.Tensor) -> tf.Tensor:
+        return tf.stack([tf.zeros_like(logit), logit], axis=-1)
+
+    student = tf.Variable(students)
+    with tf.GradientTape(persistent=True) as tape:
+        # The mean over a thousand logits, taken apart again: each gradient is that of one of them.
+        one = distillation_divergence(student[:, None], teachers[:, None], temperature)
+        two = distillation_divergence(two_classes(student), two_classes(tf.constant(teachers)), temperature)
+
+    assert float(one) == pytest.approx(float(two), rel=1e-6)
+    np.testing.assert_allclose(tape.gradient(one, student), tape.gradient(two, student), rtol=1e-6, atol=1e-12)
+    for index in range(0, 1000, 100):
+        alone = distillation_divergence(student[index, None, None], teachers[index, None, None], temperature)
+        classes = softmax_divergence(
+            two_classes(student[index])[None], two_classes(tf.constant(teachers[index]))[None], temperature
+        )
+        assert float(alone) == pytest.approx(float(classes), rel=1e-6, abs=1e-9)
+
+
+def test_a_shift_of_all_classes_changes_nothing_and_equal_classes_have_no_divergence() -> None:
+    logits = tf.constant([[1.0, -2.0, 0.5], [3.0, 0.0, 1.0]])
+    other = tf.constant([[0.0, 1.0, 0.5], [2.0, 2.0, 2.0]])
+
+    assert float(softmax_divergence(logits, logits + 5.0, 2.0)) == pytest.approx(0.0, abs=1e-6)
+    shifted = float(softmax_divergence(logits - 3.0, other, 2.0))
+    assert shifted == pytest.approx(float(softmax_divergence(logits, other, 2.0)), rel=1e-5)
+    assert shifted > 0.1
+
+
+def test_the_loss_survives_saving() -> None:
+    loss = DistillationLoss("bce_dice", 0.2, 3.0, part="distillation")
+
+    assert DistillationLoss.from_config(loss.get_config()).get_config() == loss.get_config()
 
 
 def test_equal_logits_have_no_divergence() -> None:

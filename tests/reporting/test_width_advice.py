@@ -136,9 +136,8 @@ def test_a_reader_that_needs_the_filters_or_leaves_less_than_a_step_stops_the_ad
     advice = width_advice((finding("act", range(24, 32)), finding("pool", other)), TWO_READERS, THRESHOLDS)
 
     assert removed_filters(advice) == {}
-    assert {entry.no_price for entry in advice} == {
-        "another reader of the same filters needs them, or knows too little"
-    }
+    reason = "another reader of the same filters needs them, or knows too little"
+    assert {entry.no_price for entry in advice} == {reason}
 
 
 def test_a_reader_with_too_few_samples_stops_the_advice_too() -> None:

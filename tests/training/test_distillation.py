@@ -54,6 +54,27 @@ def test_the_first_loss_is_the_weighted_sum_of_both_terms(live: bool) -> None:
     assert history["loss"] == [pytest.approx(0.25 * supervised + 0.75 * divergence, rel=2e-3)]
 
 
+def test_logged_terms_weigh_images_as_the_loss_does() -> None:
+    """Batches of nine and of one image: a mean over batches would not add up."""
+    config = {**PLAIN, "batch_size": 9, "learning_rate": 1e-12, "alpha": 0.3}
+
+    history = train_with_distillation(tiny(0), tiny(1), config, (IMAGES, MASKS), (IMAGES, MASKS)).history
+
+    for prefix in ("", "val_"):
+        loss, supervised, divergence = (
+            history[f"{prefix}{name}"][0] for name in ("loss", "student_loss", "distillation_loss")
+        )
+        assert loss == pytest.approx(0.3 * supervised + 0.7 * divergence, rel=1e-5)
+
+
+def test_a_student_of_several_classes_is_refused() -> None:
+    image = keras.Input((16, 16, 3))
+    student = keras.Model(image, keras.layers.Conv2D(3, 1)(image), name="classes")
+
+    with pytest.raises(ConfigError, match="student classes: gives 3 channels; one logit per pixel is learnt"):
+        train_with_distillation(student, tiny(1), PLAIN, (IMAGES, MASKS))
+
+
 @pytest.mark.parametrize("live", [False, True])
 def test_the_teacher_stays_as_it_was_to_the_byte(live: bool) -> None:
     teacher = tiny(1)

@@ -64,10 +64,20 @@ def residual() -> keras.Model:
     return keras.Model(image, keras.layers.Conv2D(1, 1, name="head")(x), name="residual")
 
 
+def own_activations() -> keras.Model:
+    """Convolutions that apply ReLU themselves, as Keras users write them."""
+    keras.utils.set_random_seed(6)
+    image = keras.Input((16, 16, 3), name="image")
+    x = keras.layers.Conv2D(4, 3, padding="same", activation="relu", name="first")(image)
+    x = keras.layers.DepthwiseConv2D(3, padding="same", activation="relu", name="second")(x)
+    return keras.Model(image, keras.layers.Conv2D(1, 1, name="head")(x), name="own_activations")
+
+
 MODELS: dict[str, Callable[[], keras.Model]] = {
     "plain": small,
     "skips": lambda: small(skips=True),
     "residual": residual,
+    "own activations": own_activations,
 }
 
 
@@ -128,7 +138,7 @@ def test_given_the_same_integers_every_layer_is_within_one_step_of_the_integer_n
             continue
         reals = [_real(graph.by_name[source], tensors[source]) for source in op.inputs]
         result = aware.get_layer(op.name)(reals[0] if len(reals) == 1 else reals)
-        if any(layer.endswith("relu") for layer in op.layers):
+        if any(layer.endswith(("relu", "/activation")) for layer in op.layers):
             result = keras.ops.relu(result)
         result = aware.get_layer(f"{groups[op.name]}{RANGE_SUFFIX}")(result)
         tensor = graph.by_name[op.name]
@@ -177,6 +187,14 @@ def test_an_operator_without_an_int8_form_is_named() -> None:
     model = keras.Model(image, keras.layers.UpSampling2D(2, interpolation="bilinear", name="grow")(image))
 
     with pytest.raises(ModelError, match="grow: a layer of kind 'upsample_bilinear' cannot be trained for int8"):
+        quantization_aware(model)
+
+
+def test_a_separable_convolution_is_named_too() -> None:
+    image = keras.Input((8, 8, 3))
+    model = keras.Model(image, keras.layers.SeparableConv2D(1, 3, padding="same", name="apart")(image))
+
+    with pytest.raises(ModelError, match="apart: a layer of kind 'separable_conv2d' cannot be trained for int8"):
         quantization_aware(model)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import logging
 from pathlib import Path
 
@@ -112,4 +113,20 @@ def test_a_teacher_without_finite_logits_cannot_teach(teacher: keras.Model, tmp_
 
     with pytest.raises(ConfigError, match="its logits are NaN or infinite; it cannot teach"):
         teacher_logits(teacher, IMAGES, folder=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_the_logits_in_memory_and_no_file(
+    teacher: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(soft_targets.np.lib.format, "write_array_header_2_0", full)
+
+    with caplog.at_level(logging.WARNING, "nano_u"):
+        found = teacher_logits(teacher, IMAGES, folder=tmp_path)
+
+    assert "cannot be kept (No space left on device)" in caplog.text
+    assert len(found) == len(IMAGES)
     assert list(tmp_path.iterdir()) == []

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import keras
 
 BATCH_SIZE = 32
+ACTIVATION_SUFFIX = "/activation"
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,10 @@ def sensitivity(
     ops = [op for op in deploy(architecture).ops if op.op != "sigmoid"]
     if [op.name for op in ops] != [op.output for op in graph.ops if op.kind != "LOGISTIC"]:
         raise DeployError(f"{model.name}: the int8 file holds other layers than the model; export it again")
+    parts = [op.name for op in ops if op.name not in architecture.by_name]
+    if parts:
+        name = parts[0].partition("/")[0]
+        raise DeployError(f"{name}: this layer becomes two operators, whose noise cannot be told apart")
     sums = {op.name: _Sums() for op in ops}
     for batch in _batches(images):
         steps = np.rint(batch * 255.0) - 128.0
@@ -92,7 +97,8 @@ def _float_form(model: keras.Model, op: DeployedOp, inputs: list[npt.NDArray[np.
     """What the layers that the operator stands for compute in float."""
     value = inputs[0] if len(inputs) == 1 else inputs
     for name in op.layers:
-        value = model.get_layer(name)(value, training=False)
+        if not name.endswith(ACTIVATION_SUFFIX):  # that layer applied it itself
+            value = model.get_layer(name)(value, training=False)
     return np.asarray(value, np.float32)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +63,14 @@ def train_with_distillation(
 
 
 def check_teacher(teacher: keras.Model, student: keras.Model) -> None:
-    """Raise ConfigError where the teacher cannot say anything about what the student is to learn."""
+    """Raise ConfigError where the teacher cannot say anything about what the student is to learn.
+
+    Our masks have one class, so the student has one logit per pixel; for more classes there is `softmax_divergence`.
+    """
+    if student.output_shape[-1] != 1:
+        raise ConfigError(
+            f"student {student.name}: gives {student.output_shape[-1]} channels; one logit per pixel is learnt"
+        )
     for what, theirs, own in (
         ("takes images", teacher.input_shape[1:], student.input_shape[1:]),
         ("gives outputs", teacher.output_shape[1:], student.output_shape[1:]),
@@ -84,8 +91,13 @@ def compilation_of(config: ExperimentConfig) -> Compilation:
     }
     return Compilation(
         DistillationLoss(kind, alpha, temperature),
-        tuple(keras.metrics.MeanMetricWrapper(part.call, name=name) for name, part in parts.items()),
+        tuple(keras.metrics.MeanMetricWrapper(_per_image(part), name=name) for name, part in parts.items()),
     )
+
+
+def _per_image(loss: DistillationLoss) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """The batch's value once for each of its images, so that a smaller batch weighs less, as it does in the loss."""
+    return lambda y_true, y_pred: tf.fill([tf.shape(y_pred)[0]], loss.call(y_true, y_pred))
 
 
 def _training(

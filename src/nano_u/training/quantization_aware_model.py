@@ -19,6 +19,7 @@ COPYING = ("max_pool2d", "average_pool2d", "upsample_nearest", "concat")
 """Operators whose inputs and output share one scale: TensorFlow Lite's kernels copy values."""
 
 INPUT_SUFFIX, RANGE_SUFFIX = "_bytes", "_range"
+ACTIVATION_SUFFIX = "/activation"
 CALIBRATION_BATCH = 64
 
 
@@ -34,6 +35,8 @@ def quantization_aware(model: keras.Model, *, ranges: Ranges = "ema", batch_norm
     architecture = architecture_of(model)
     graph = deploy(architecture)
     groups = range_groups(graph)
+    for op in graph.ops:
+        _check_operator(architecture, op)
     quantizers = _quantizers(architecture, graph, groups, ranges)
     source = keras.Input(architecture.input_shape, name=graph.inputs[0])
     tensors: dict[str, Any] = {graph.inputs[0]: InputQuantizer(name=f"{graph.inputs[0]}{INPUT_SUFFIX}")(source)}
@@ -61,7 +64,10 @@ def calibrate(aware: keras.Model, model: keras.Model, images: np.ndarray) -> Non
     graph = deploy(architecture)
     groups = range_groups(graph)
     ops = [op for op in graph.ops if op.op not in COPYING]
-    seen = keras.Model(model.inputs, [model.get_layer(op.layers[-1]).output for op in ops])
+    # A layer that applies its activation itself has a node for it, which is no layer.
+    seen = keras.Model(
+        model.inputs, [model.get_layer(op.layers[-1].removesuffix(ACTIVATION_SUFFIX)).output for op in ops]
+    )
     extremes: dict[str, list[tuple[float, float]]] = {}
     for start in range(0, len(images), CALIBRATION_BATCH):
         for op, values in zip(
@@ -149,10 +155,15 @@ def _quantizers(
     }
 
 
+def _check_operator(architecture: Architecture, op: DeployedOp) -> None:
+    if op.name not in architecture.by_name or op.op not in (*CONVOLUTIONS, *COPYING, "add"):
+        name = op.name.partition("/")[0]
+        kind = architecture.by_name[name].op if name in architecture.by_name else op.op
+        raise ModelError(f"{name}: a layer of kind {kind!r} cannot be trained for int8; export converts it instead")
+
+
 def _operator(architecture: Architecture, op: DeployedOp, batch_norm: bool) -> keras.layers.Layer:
-    node = architecture.by_name.get(op.name)
-    if node is None or op.op not in (*CONVOLUTIONS, *COPYING, "add"):
-        raise ModelError(f"{op.name}: a layer of kind {op.op!r} cannot be trained for int8; export converts it instead")
+    node = architecture.by_name[op.name]
     if op.op in CONVOLUTIONS:
         normalised = any(architecture.by_name[name].op == "batch_norm" for name in op.layers)
         return QuantizedConvolution(

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
@@ -41,36 +41,44 @@ def teacher_logits(
     """
     shape = (len(images), *teacher.output_shape[1:])
     if folder is None:
-        return _computed(teacher, images, np.empty(shape, np.float16), progress)
+        return _in_memory(teacher, images, progress)
     path = folder / f"teacher_logits-{_fingerprint(teacher, images)}.npy"
     if not _is_whole(path, shape):
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with atomic_path(path) as temporary:
-                file = np.lib.format.open_memmap(temporary, "w+", np.float16, shape)
-                _computed(teacher, images, file, progress)
-                file.flush()
-                del file
+            _write(path, shape, _answers(teacher, images, progress))
         except OSError as error:
             logger.warning("%s: the teacher's logits cannot be kept (%s); computing them again", path, error.strerror)
-            return _computed(teacher, images, np.empty(shape, np.float16), progress)
+            return _in_memory(teacher, images, progress)
     large = path.stat().st_size > LARGEST_IN_MEMORY_BYTES
     found: np.ndarray = np.load(path, mmap_mode="r" if large else None, allow_pickle=False)
     return found
 
 
-def _computed(teacher: keras.Model, images: np.ndarray, target: np.ndarray, progress: Progress | None) -> np.ndarray:
-    """`target` filled batch by batch."""
+def _in_memory(teacher: keras.Model, images: np.ndarray, progress: Progress | None) -> np.ndarray:
+    return np.concatenate(list(_answers(teacher, images, progress)))
+
+
+def _write(path: Path, shape: tuple[int, ...], answers: Iterator[np.ndarray]) -> None:
+    """Batch by batch through an ordinary file: a mapped one kills the process where the disk is full."""
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.float16)), "fortran_order": False, "shape": shape}
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.lib.format.write_array_header_2_0(file, header)
+        for answer in answers:
+            file.write(answer.tobytes())
+
+
+def _answers(teacher: keras.Model, images: np.ndarray, progress: Progress | None) -> Iterator[np.ndarray]:
+    """float16 logits of one batch after the other."""
     scale = 1.0 / 255.0 if images.dtype == np.uint8 else 1.0
     for start in range(0, len(images), BATCH_SIZE):
         batch = images[start : start + BATCH_SIZE].astype(np.float32) * np.float32(scale)
         logits = np.asarray(teacher.predict_on_batch(batch), np.float32)
         if not np.isfinite(logits).all():
             raise ConfigError(f"teacher {teacher.name}: its logits are NaN or infinite; it cannot teach")
-        target[start : start + len(batch)] = np.clip(logits, -LARGEST_LOGIT, LARGEST_LOGIT)
+        yield np.clip(logits, -LARGEST_LOGIT, LARGEST_LOGIT).astype(np.float16)
         if progress is not None:
             progress(min(start + BATCH_SIZE, len(images)), len(images))
-    return target
 
 
 def _fingerprint(teacher: keras.Model, images: np.ndarray) -> str:
