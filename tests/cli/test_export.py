@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.cli.coarse_model import write_coarse_model
 
 from nano_u.cli.main import main
 from nano_u.deploy import micro_available
@@ -57,6 +58,7 @@ def test_an_export_holds_its_files_and_the_record_describes_the_model(exported: 
     assert record["summary"]["file_bytes"] == len(tflite)
     assert (record["input_shape"], record["output_shape"]) == ([1, 16, 16, 3], [1, 16, 16, 1])
     assert (record["output_kind"], record["calibration_images"]) == ("logit", 12)
+    assert record["float_model"] == "best.keras"
     assert set(record["summary"]["operators"]) == {
         "DEPTHWISE_CONV_2D",
         "CONV_2D",
@@ -112,16 +114,7 @@ def test_probabilities_end_in_one_logistic(exported: Path, tmp_path: Path) -> No
 
 @pytest.fixture
 def coarse_model(tmp_path: Path) -> Path:
-    """A network that int8 ruins: dark pixels get the logit -0.1, bright ones thousands, so that -0.1 rounds to 0."""
-    import keras
-
-    image = keras.Input((16, 16, 3))
-    bright = keras.layers.Conv2D(1, 1, activation="relu", name="bright")(image)
-    model = keras.Model(image, keras.layers.Conv2D(1, 1, name="logits")(bright), name="coarse")
-    model.get_layer("bright").set_weights([np.full((1, 1, 3, 1), 1 / 3), np.array([-0.5])])
-    model.get_layer("logits").set_weights([np.full((1, 1, 1, 1), 10_000.0), np.array([-0.1])])
-    model.save(tmp_path / "coarse.keras")
-    return tmp_path / "coarse.keras"
+    return write_coarse_model(tmp_path / "coarse.keras")
 
 
 def test_too_large_a_drop_fails_after_everything_is_written(
@@ -230,3 +223,65 @@ def test_a_threshold_is_not_chosen_on_the_images_it_is_judged_on(
     assert main(arguments) == 2
 
     assert "choose_threshold: needs val images beside the val images" in capsys.readouterr().err
+
+
+def test_a_threshold_is_given_or_chosen_not_both(tiny_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", str(tiny_run), "--threshold", "0.5", "--choose-threshold"]) == 2
+
+    assert capsys.readouterr().err == "nano-u: error: threshold (0.5) and choose_threshold: give one of them\n"
+
+
+@pytest.fixture
+def inverted_model(tmp_path: Path) -> Path:
+    """A network that is sure of the opposite: no threshold serves better than 0, which makes everything foreground."""
+    import keras
+
+    image = keras.Input((16, 16, 3))
+    model = keras.Model(image, keras.layers.Conv2D(1, 1, name="logits")(image), name="inverted")
+    model.get_layer("logits").set_weights([np.full((1, 1, 3, 1), -100 / 3), np.array([49.0])])
+    model.save(tmp_path / "inverted.keras")
+    return tmp_path / "inverted.keras"
+
+
+def test_a_threshold_is_chosen_strictly_between_0_and_1(
+    inverted_model: Path, tiny_dataset: Path, tmp_path: Path
+) -> None:
+    arguments = ["export", str(inverted_model), "--data", str(tiny_dataset), "--output-dir", str(tmp_path / "e")]
+
+    assert main([*arguments, "--choose-threshold", "--quiet"]) == 0
+
+    assert read(tmp_path / "e" / "export.json")["probability_threshold"] == 0.5
+
+
+def test_what_an_earlier_export_wrote_on_request_does_not_stay_beside_a_new_model(
+    tiny_run: Path, tmp_path: Path
+) -> None:
+    arguments = ["export", str(tiny_run), "--quiet", "--output-dir", str(tmp_path)]
+    always = {"accuracy.txt", "export.json", "model.tflite"}
+    asked = {"sensitivity.csv", "sensitivity.txt", "stock.keras"}
+    (tmp_path / "notes.txt").write_text("mine")
+
+    assert main([*arguments, "--keras", "--sensitivity"]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == always | asked | {"notes.txt"}
+    assert main(arguments) == 0
+
+    assert {path.name for path in tmp_path.iterdir()} == always | {"notes.txt"}
+
+
+def test_the_exported_model_itself_and_files_of_no_export_stay(
+    exported: Path, tiny_dataset: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(exported / "export", tmp_path / "again")
+    stock = tmp_path / "again" / "stock.keras"
+    (tmp_path / "again" / "sensitivity.csv").write_text("of the earlier model")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "sensitivity.csv").write_text("mine")
+
+    for folder in ("again", "other"):
+        folder_arguments = ["--data", str(tiny_dataset), "--output-dir", str(tmp_path / folder)]
+        assert main(["export", str(stock), "--quiet", *folder_arguments]) == 0
+
+    assert {path.name for path in stock.parent.iterdir()} == {
+        *("accuracy.txt", "export.json", "model.tflite", "stock.keras")
+    }
+    assert (tmp_path / "other" / "sensitivity.csv").read_text() == "mine"

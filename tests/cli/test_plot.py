@@ -108,3 +108,97 @@ def test_a_damaged_file_is_one_line_and_the_others_are_drawn(
     assert error.startswith(f"nano-u: error: {bad}: line 2: ")
     assert "\n" not in error
     assert drawn(tmp_path / "p") == ["nano_u_dashboard.png"]
+
+
+def test_all_skips_the_heatmap_of_a_run_without_layers_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = write_run(tmp_path / "nas")
+    paths.layers.unlink()
+
+    assert main(["plot", "--csv", str(paths.metrics), "--all", "--output-dir", str(tmp_path / "p")]) == 0
+
+    assert drawn(tmp_path / "p") == [f"nano_u_{kind}.png" for kind in ("correlation", "dashboard", "redundancy")]
+    assert "no heatmap of nano_u: no single layers are recorded beside" in capsys.readouterr().out
+
+
+def test_a_heatmap_that_was_asked_for_is_not_skipped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = write_run(tmp_path / "nas")
+    paths.layers.unlink()
+
+    assert main(["plot", "--csv", str(paths.metrics), "--plot-type", "heatmap", "--output-dir", str(tmp_path)]) == 2
+    assert "a heatmap needs the file of layers" in capsys.readouterr().err
+
+
+def test_the_users_own_configuration_beside_a_folder_of_logs_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run(tmp_path / "nas_logs")
+    (tmp_path / "config.yaml").write_text("database: mine\n")
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["plot", "--csv", "nas_logs"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "pictures"),
+    [
+        (["--csv", "a", "--compare", "b", "c"], ["comparison.png", "nano_u_dashboard.png"]),
+        (["--csv", "a", "--compare", "b", "c", "--plot-type", "heatmap"], ["comparison.png", "nano_u_heatmap.png"]),
+        (["--csv", "a", "b", "--plot-type", "comparison"], ["comparison.png"]),
+        (["--compare", "a", "b", "--plot-type", "comparison"], ["comparison.png"]),
+        (
+            ["--compare", "a", "b", "--recommendations"],
+            [*(f"{run}-nano_u_recommendations.{kind}" for run in "ab" for kind in ("json", "txt")), "comparison.png"],
+        ),
+        (
+            ["--csv", "a", "--compare", "b", "c", "--all"],
+            ["comparison.png"]
+            + [f"nano_u_{kind}.png" for kind in ("correlation", "dashboard", "heatmap", "redundancy")],
+        ),
+        (
+            ["--csv", "a", "b", "--all"],
+            [
+                f"{run}-nano_u_{kind}.png"
+                for run in "ab"
+                for kind in ("correlation", "dashboard", "heatmap", "redundancy")
+            ]
+            + ["comparison.png"],
+        ),
+    ],
+)
+def test_csv_draws_every_run_of_its_own_and_compare_those_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], pictures: list[str]
+) -> None:
+    for name in "abc":
+        write_run(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["plot", *options]) == 0
+
+    assert drawn(tmp_path / "plots") == pictures
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--compare", "a", "b", "--plot-type", "heatmap"], "--compare draws the comparison, not --plot-type heatmap"),
+        (["--csv", "a", "--compare", "b", "c", "--plot-type", "comparison"], "draws nothing of --csv beside --compare"),
+        (["--csv", "a", "--compare", "b"], "a comparison needs two or more runs, only b is named"),
+    ],
+)
+def test_options_of_which_one_would_be_ignored_are_refused(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    message: str,
+) -> None:
+    for name in "abc":
+        write_run(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["plot", *options]) == 2
+
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "plots").exists()

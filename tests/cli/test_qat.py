@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from nano_u.cli.main import main
 from nano_u.deploy import ReferenceModel, list_operators
 from nano_u.models import architecture_of, load_model
 from nano_u.quantization import run_integer
+from nano_u.training.quantization_aware_model import carry_back
 from nano_u.training.trained_int8 import trained_int8
 
 
@@ -104,3 +106,57 @@ def test_sensitivity_names_every_layer_and_compares_with_the_weights_that_were_t
     assert {"encoder1_block1_depthwise", "bottleneck_block1_pointwise", "logits"} <= names
     first = next(row for row in rows if row["layer"] == "encoder1_block1_depthwise")
     assert float(first["own_db"]) > 25  # against the float best model, whose weights are others, it would be far less
+
+
+def test_the_float_side_of_an_export_is_the_trained_network_without_rounding(qat_run: Path, tmp_path: Path) -> None:
+    record = json.loads((qat_run / "export" / "export.json").read_text())
+    unrounded = load_model(qat_run / "best.keras")
+    carry_back(load_model(qat_run / "qat.keras"), unrounded)
+    unrounded.save(tmp_path / "unrounded.keras")
+    data = json.loads((qat_run / "provenance.json").read_text())["dataset"]["source"]
+
+    evaluate = ["evaluate", str(tmp_path / "unrounded.keras"), "--data", data, "--quiet"]
+    assert main([*evaluate, "--output-dir", str(tmp_path / "e")]) == 0
+    assert main(["evaluate", str(qat_run), "--output-dir", str(tmp_path / "best"), "--quiet"]) == 0
+
+    assert record["float_model"] == "qat.keras, not rounded"
+    told = record["accuracy"]["float"]["pooled"]["metrics"]
+    assert told == json.loads((tmp_path / "e" / "metrics.json").read_text())["pooled"]["metrics"]
+    assert told != json.loads((tmp_path / "best" / "metrics.json").read_text())["pooled"]["metrics"]
+
+
+def test_an_export_of_trained_ranges_needs_no_training_images(qat_run: Path, tmp_path: Path) -> None:
+    data = Path(json.loads((qat_run / "provenance.json").read_text())["dataset"]["source"])
+    shutil.copytree(data / "test", tmp_path / "field" / "test")
+    arguments = ["export", str(qat_run), "--data", str(tmp_path / "field"), "--output-dir", str(tmp_path / "e")]
+
+    assert main([*arguments, "--quiet"]) == 0
+
+    exported, own = (path / "model.tflite" for path in (tmp_path / "e", qat_run / "export"))
+    assert exported.read_bytes() == own.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "message", "code"),
+    [
+        ("", ["--calibration-images", "5"], "calibration_images: the ranges of a quantisation-aware run are those", 2),
+        ("qat.keras", [], "export the run directory", 1),
+    ],
+)
+def test_what_a_run_with_trained_ranges_cannot_export_is_refused(
+    qat_run: Path, capsys: pytest.CaptureFixture[str], model: str, options: list[str], message: str, code: int
+) -> None:
+    assert main(["export", str(qat_run / model), *options]) == code
+
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert str(qat_run) in error or options
+
+
+def test_int8_arithmetic_with_probabilities_is_refused_before_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "--data", str(tmp_path), "--qat", "--set", "export.probabilities=true"]) == 2
+
+    assert "export.probabilities: a network that was trained under int8 arithmetic" in capsys.readouterr().err

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.reporting.html.small_run import write_small_run
+from tests.reporting.html.small_run import small_network, write_monitor, write_small_run
 
 from nano_u.cli.main import main
 
@@ -51,6 +51,17 @@ def test_several_runs_are_compared(run: Path, tmp_path: Path, monkeypatch: pytes
 
     assert main(["report", "run", "other", "--quiet"]) == 0
     assert "Comparison of runs" in (tmp_path / "plots/comparison.html").read_text(encoding="utf-8")
+
+
+def test_folders_of_a_monitors_files_are_compared_as_the_help_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b"):
+        write_monitor(tmp_path / "logs" / name, small_network())
+
+    assert main(["report", "logs/a", "logs/b", "--quiet"]) == 0
+    assert "Over training" in (tmp_path / "plots/comparison.html").read_text(encoding="utf-8")
 
 
 def test_what_is_no_run_is_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -63,6 +63,25 @@ def test_the_ranking_shows_accuracy_and_cost_and_dashes_for_what_is_missing() ->
     assert table.warnings == ("left out: gone",)
 
 
+def test_a_quantization_aware_run_adds_a_column_that_does_not_rank() -> None:
+    aware = ExperimentResult("aware", (run(1, 0.5, int8_val_iou=0.75), run(2, 0.5, int8_val_iou=0.25), run(3, 0.5)))
+    plain = ExperimentResult("plain", (run(1, 0.25),))
+
+    table = ranking_table([aware, plain])
+
+    assert (aware.int8_val_iou, aware.quantization_aware) == (0.5, 2)
+    index = [column.heading for column in table.columns].index("int8 val IoU")
+    assert table.columns[index].optional
+    assert [row[index] for row in table.rows] == ["0.5000 (2 of 3)", "-"]
+    assert (
+        "int8 val IoU: the same images under simulated int8 arithmetic; the rank is that of val IoU, in float."
+        in table.notes
+    )
+    only_plain = ranking_table([plain])
+    assert "int8 val IoU" not in [column.heading for column in only_plain.columns]
+    assert not any("int8" in note for note in only_plain.notes)
+
+
 def test_a_narrow_terminal_keeps_rank_and_accuracy() -> None:
     table = ranking_table([ExperimentResult("first", (run(1, 0.75, cost=COST),))])
 

@@ -9,6 +9,7 @@ from nano_u.data.image_set import ImageSet
 from nano_u.errors import DeployError
 from nano_u.evaluation import Evaluation, evaluate
 from nano_u.reporting import ExportSizes, accuracy_drop_table, export_table, int8_drop
+from nano_u.reporting.export_tables import signed_difference
 
 
 @pytest.fixture
@@ -30,6 +31,19 @@ def test_the_drop_is_float_minus_int8_in_every_row(evaluation: Evaluation, coars
             f"{after.metrics.iou:.3f}",
             f"{before.metrics.iou - after.metrics.iou:+.4f}",
         )
+
+
+def test_the_table_can_say_what_the_float_network_is(evaluation: Evaluation, coarse: Evaluation) -> None:
+    assert accuracy_drop_table(evaluation, coarse).title == "Float against int8"
+    assert accuracy_drop_table(evaluation, coarse, title="Before, after").title == "Before, after"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.00494, "+0.0049"), (-0.0061, "-0.0061"), (-0.00001, "+0.0000"), (0.0, "+0.0000"), (None, "-")],
+)
+def test_a_difference_that_rounds_to_nothing_is_no_loss(value: float | None, text: str) -> None:
+    assert signed_difference(value) == text
 
 
 def test_an_undefined_iou_has_no_drop(evaluation: Evaluation) -> None:

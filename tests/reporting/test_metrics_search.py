@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nano_u.errors import RunError
-from nano_u.reporting.metrics_search import find_metrics_csv
+from nano_u.reporting.metrics_search import find_metrics_csv, was_monitored
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -88,3 +88,28 @@ def test_a_path_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
     for path, reason in ((tmp_path / "none", "no such file or folder"), (tmp_path / ("x" * 300), "")):
         with pytest.raises(RunError, match=re.escape(f"{path}: {reason}")):
             find_metrics_csv(path)
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (["nas/net_nas_metrics.csv"], True),
+        (["nas/mine.csv", "nas/mine_run.json"], True),
+        (["net_nas_metrics.csv"], True),
+        (["nas/notes.txt"], True),
+        (["a_nas_metrics.csv", "b_nas_metrics.csv"], True),
+        (["history.csv", "metrics.json"], False),
+        ([], False),
+    ],
+    ids=["in a run", "a name given by the user", "in the folder", "lost", "two models", "another run", "empty"],
+)
+def test_a_folder_is_monitored_where_a_monitor_wrote(tmp_path: Path, files: list[str], expected: bool) -> None:
+    touch(tmp_path, *files)
+
+    assert was_monitored(tmp_path) is expected
+
+
+def test_an_empty_folder_of_a_monitor_is_no_monitoring(tmp_path: Path) -> None:
+    (tmp_path / "nas").mkdir()
+
+    assert not was_monitored(tmp_path)

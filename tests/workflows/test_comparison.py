@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from nano_u.config import ExperimentConfig, config_to_yaml
 from nano_u.errors import RunError
 from nano_u.graph import Architecture, nano_u, summarise, write_architecture
 from nano_u.runs import create_run, write_json, write_text_atomic
-from nano_u.workflows.comparison import Comparison, compare_runs, draw_comparison
+from nano_u.workflows.comparison import Comparison, compare_runs, draw_comparison, holds_runs, read_comparison
 
 SMALL = nano_u(filters=[2], bottleneck=3)
 LARGE = nano_u(filters=[8, 16], bottleneck=32)
@@ -116,6 +117,27 @@ def test_a_monitor_that_cannot_be_read_costs_the_score_and_not_the_run(tmp_path:
     assert warning.startswith(f"a: redundancy not read: {tmp_path / 'a'}")
 
 
+def test_a_quantization_aware_run_tells_its_simulated_int8_iou_and_ranks_by_float(tmp_path: Path) -> None:
+    aware, plain = write_run(tmp_path / "aware", 0.5), write_run(tmp_path / "plain", 0.625)
+    refined = {"best_epoch": 2, "epochs": 3, "validation": pooled(0.75)}
+    write_json(aware / "metrics.json", {"validation": pooled(0.5), "quantization_aware": refined})
+
+    comparison = compare_runs([aware, plain])
+
+    assert names(comparison) == [("plain", 0.625), ("aware", 0.5)]
+    assert [row.int8_val_iou for row in comparison.experiments] == [None, 0.75]
+    report = comparison.to_dict()["experiments"][1]
+    assert (report["int8_val_iou"], report["runs"][0]["int8_val_iou"]) == (0.75, 0.75)
+
+
+@pytest.mark.parametrize("refined", [None, {"validation": None}])
+def test_a_run_without_int8_validation_has_no_such_iou(tmp_path: Path, refined: Any) -> None:
+    run = write_run(tmp_path / "a", 0.5)
+    write_json(run / "metrics.json", {"validation": pooled(0.5), "quantization_aware": refined})
+
+    assert compare_runs([run]).experiments[0].int8_val_iou is None
+
+
 def damage(run: Path, file: str, content: str | None) -> None:
     path = run / file
     if content is None:
@@ -135,6 +157,11 @@ def damage(run: Path, file: str, content: str | None) -> None:
         ("metrics.json", '{"validation": {"pooled": {}}}', "metrics.json: holds no IoU of all images"),
         ("metrics.json", '{"validation": {"pooled": []}}', "metrics.json: holds no IoU of all images"),
         ("metrics.json", '{"validation": {"pooled": {"metrics": {"iou": "x"}}}}', "metrics.json: holds no IoU"),
+        (
+            "metrics.json",
+            '{"validation": null, "quantization_aware": {}}',
+            "metrics.json: quantization_aware: holds no validation",
+        ),
         ("graph.json", "{}", "graph.json: "),
         ("config.yaml", "", "config.yaml: empty; the run is damaged"),
         ("config.yaml", "epohcs: 1", "config.yaml"),
@@ -243,6 +270,45 @@ def test_floors_of_different_images_are_not_drawn(tmp_path: Path) -> None:
     write_run(tmp_path / "b", 0.5, floor=0.375)
 
     assert [panel.floor for panel in compare_runs([tmp_path]).pareto()] == [None, None]
+
+
+def test_one_floor_over_different_numbers_of_seeds_is_drawn(tmp_path: Path) -> None:
+    for name, seeds in (("a", 1), ("b", 3)):
+        for seed in range(seeds):
+            write_run(tmp_path / f"{name}-seed{seed}", 0.5, seed=seed, floor=0.1)
+
+    comparison = compare_runs([tmp_path])
+
+    assert len({experiment.floor_iou for experiment in comparison.experiments}) == 2
+    assert [panel.floor for panel in comparison.pareto()] == [0.1, 0.1]
+
+
+def test_floors_that_differ_in_the_last_digit_are_one_floor(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", 0.5, floor=0.1)
+    write_run(tmp_path / "b", 0.25, floor=math.nextafter(0.1, 1))
+
+    assert [panel.floor for panel in compare_runs([tmp_path]).pareto()] == [0.1, 0.1]
+
+
+def test_floors_that_differ_within_an_experiment_are_not_drawn_as_their_mean(tmp_path: Path) -> None:
+    for seed, floor in enumerate((0.25, 0.5)):
+        write_run(tmp_path / f"a-seed{seed}", 0.5, seed=seed, floor=floor)
+
+    assert [panel.floor for panel in compare_runs([tmp_path]).pareto()] == [None, None]
+
+
+def test_a_comparison_may_hold_nothing_but_what_was_left_out(tmp_path: Path) -> None:
+    comparison = read_comparison([tmp_path / "gone"])
+
+    assert (comparison.experiments, comparison.differences, comparison.pareto()) == ((), (), ())
+    assert [entry.run for entry in comparison.left_out] == [tmp_path / "gone"]
+
+
+def test_a_path_holds_runs_where_it_is_one_or_has_some_in_it(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "runs" / "a", 0.5)
+
+    assert (holds_runs(run), holds_runs(tmp_path / "runs")) == (True, True)
+    assert (holds_runs(tmp_path), holds_runs(tmp_path / "gone")) == (False, False)
 
 
 def test_the_picture_is_written_where_there_is_something_to_draw(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from tests.reporting.made_run import write_run
 from nano_u import NASMonitorCallback
 from nano_u.config import ThresholdsConfig
 from nano_u.errors import ConfigError, RunError
+from nano_u.reporting.comparison_figure import draw_comparison
 from nano_u.reporting.monitored_run import find_metrics_csv, read_monitored_run
 from nano_u.reporting.recommendations import Recommendations, recommend
 from nano_u.workflows.plotting import PlotRequest, plot_runs, thresholds_of
@@ -120,7 +121,7 @@ def test_a_damaged_run_alone_is_the_error(tmp_path: Path) -> None:
 def test_runs_of_one_model_are_told_apart_by_their_folders(tmp_path: Path) -> None:
     sources = tuple(write_run(tmp_path / name / "nas").metrics for name in ("one", "two"))
 
-    results = plot_runs(PlotRequest(sources, ("dashboard", "comparison"), output_dir=tmp_path / "plots"))
+    results = plot_runs(PlotRequest(sources, ("dashboard",), compared=sources, output_dir=tmp_path / "plots"))
 
     assert [path.name for path in results.files] == [
         "one-nano_u_dashboard.png",
@@ -131,11 +132,12 @@ def test_runs_of_one_model_are_told_apart_by_their_folders(tmp_path: Path) -> No
 
 def test_a_comparison_of_one_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="a comparison needs two or more runs"):
-        plot_runs(PlotRequest((write_run(tmp_path / "nas").metrics,), ("comparison",), output_dir=tmp_path))
+        plot_runs(PlotRequest((), (), compared=(write_run(tmp_path / "nas").metrics,), output_dir=tmp_path))
 
 
 def test_thresholds_are_those_of_the_run_unless_others_are_named(tmp_path: Path) -> None:
     metrics = write_run(tmp_path / "run" / "nas").metrics
+    (tmp_path / "run" / "provenance.json").write_text("{}")
     assert thresholds_of(metrics) == ThresholdsConfig()
     (tmp_path / "run" / "config.yaml").write_text("nas: {thresholds: {high_redundancy: 0.8}}\n")
     (tmp_path / "other.yaml").write_text("nas: {thresholds: {high_redundancy: 0.9}}\n")
@@ -143,6 +145,100 @@ def test_thresholds_are_those_of_the_run_unless_others_are_named(tmp_path: Path)
     assert thresholds_of(metrics).high_redundancy == 0.8
     assert thresholds_of(metrics, tmp_path / "other.yaml").high_redundancy == 0.9
     assert thresholds_of(metrics, overrides=["nas.thresholds.high_redundancy=0.6"]).high_redundancy == 0.6
+
+
+@pytest.mark.parametrize("record", ["provenance.json", "graph.json"])
+def test_a_record_beside_it_makes_a_configuration_the_runs(tmp_path: Path, record: str) -> None:
+    metrics = write_run(tmp_path / "nas").metrics
+    (tmp_path / "config.yaml").write_text("nas: {thresholds: {high_redundancy: 0.8}}\n")
+    assert thresholds_of(metrics) == ThresholdsConfig()
+
+    (tmp_path / record).write_text("{}")
+
+    assert thresholds_of(metrics).high_redundancy == 0.8
+
+
+def test_a_configuration_above_a_folder_of_logs_is_the_users_own(tmp_path: Path) -> None:
+    metrics = write_run(tmp_path / "nas_logs").metrics
+    (tmp_path / "config.yaml").write_text("database: mine\n")
+    (tmp_path / "graph.json").write_text("{}")
+
+    assert thresholds_of(metrics) == ThresholdsConfig()
+
+
+def in_run(path: Path, config: str) -> Path:
+    """The metrics of a run directory with this configuration."""
+    metrics = write_run(path / "nas").metrics
+    (path / "graph.json").write_text("{}")
+    (path / "config.yaml").write_text(config)
+    return metrics
+
+
+def test_a_run_whose_thresholds_are_damaged_is_reported_after_the_others_are_drawn(tmp_path: Path) -> None:
+    bad, good = in_run(tmp_path / "bad", "epohcs: 1\n"), in_run(tmp_path / "good", "epochs: 1\n")
+
+    results = plot_runs(PlotRequest((bad, good), ("dashboard",), compared=(bad, good), output_dir=tmp_path / "p"))
+
+    assert [path.name for path in results.files] == ["good-nano_u_dashboard.png", "comparison.png"]
+    assert list(results.failures) == [bad]
+    assert "epohcs" in results.failures[bad]
+    with pytest.raises(ConfigError, match="epohcs"):
+        plot_runs(PlotRequest((bad,), ("dashboard",), output_dir=tmp_path / "p"))
+
+
+def test_a_picture_that_fails_keeps_those_before_it_and_the_other_runs(tmp_path: Path) -> None:
+    lacking, whole = write_run(tmp_path / "lacking"), write_run(tmp_path / "whole")
+    lacking.layers.unlink()
+    kinds = ("redundancy", "heatmap")
+
+    results = plot_runs(PlotRequest((lacking.metrics, whole.metrics), kinds, output_dir=tmp_path / "p"))
+
+    assert [path.name for path in results.files] == [
+        "lacking-nano_u_redundancy.png",
+        "whole-nano_u_redundancy.png",
+        "whole-nano_u_heatmap.png",
+    ]
+    assert "a heatmap needs the file of layers" in results.failures[lacking.metrics]
+    with pytest.raises(ConfigError, match="a heatmap needs the file of layers"):
+        plot_runs(PlotRequest((lacking.metrics,), kinds, output_dir=tmp_path / "alone"))
+    assert [path.name for path in (tmp_path / "alone").iterdir()] == ["nano_u_redundancy.png"]
+
+
+def test_a_heatmap_without_layers_is_skipped_where_that_is_allowed(tmp_path: Path) -> None:
+    paths = write_run(tmp_path / "nas")
+    paths.layers.unlink()
+
+    results = plot_runs(PlotRequest((paths.metrics,), SINGLE, allow_missing=True, output_dir=tmp_path / "p"))
+
+    assert [path.name for path in results.files] == [f"nano_u_{kind}.png" for kind in SINGLE if kind != "heatmap"]
+    assert results.skipped == (f"no heatmap of nano_u: no single layers are recorded beside {paths.metrics}",)
+    assert results.failures == {}
+
+
+def test_only_those_compared_share_a_picture_and_only_the_others_have_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, *others = (write_run(tmp_path / name).metrics for name in "abc")
+    shown: list[list[str]] = []
+    monkeypatch.setattr(
+        "nano_u.workflows.plotting.draw_comparison",
+        lambda data: shown.append([run.label for run in data]) or draw_comparison(data),
+    )
+
+    results = plot_runs(PlotRequest((one,), ("dashboard",), compared=tuple(others), output_dir=tmp_path / "p"))
+
+    assert [path.name for path in results.files] == ["nano_u_dashboard.png", "comparison.png"]
+    assert shown == [["b (nano_u)", "c (nano_u)"]]
+
+
+def test_wrong_thresholds_of_the_request_are_one_error_however_many_runs(tmp_path: Path) -> None:
+    sources = tuple(write_run(tmp_path / name).metrics for name in "ab")
+
+    for wrong in ({"overrides": ("nas.thresholds.high=1",)}, {"config": tmp_path / "none.yaml"}):
+        with pytest.raises(ConfigError):
+            plot_runs(PlotRequest(sources, ("dashboard",), output_dir=tmp_path / "p", **wrong))  # type: ignore[arg-type]
+
+    assert not (tmp_path / "p").exists()
 
 
 def test_an_unknown_layer_is_named_with_the_close_ones(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.reporting.html.parsed_page import ParsedPage
-from tests.reporting.html.small_run import write_small_run
+from tests.reporting.html.small_run import small_network, write_monitor, write_small_run
 
 from nano_u.errors import RunError
 from nano_u.workflows.report import COMPARISON_FILE, LARGEST_PAGE_BYTES, write_report
@@ -114,6 +115,69 @@ def test_a_damaged_monitor_leaves_the_run_in_the_ranking(runs: list[Path], tmp_p
     page = ParsedPage(written.path.read_text(encoding="utf-8"))
     assert list(written.problems) == [str(runs[0])]
     assert page.table("Experiments").column("runs") == ["2"]
+    assert "Left out of the comparison" not in page.text
+    assert "Not shown over training, the monitor's files cannot be read:" in page.text
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> list[Path]:
+    """Folders of a monitor's files, of trainings that made no run directory."""
+    return [write_monitor(tmp_path / "logs" / name, small_network()).metrics.parent for name in "ab"]
+
+
+def test_folders_of_a_monitors_files_are_compared_over_training_alone(logs: list[Path], tmp_path: Path) -> None:
+    again = logs[0] / ".." / "a"
+
+    written = write_report([*logs, again], output=tmp_path / "page.html")
+
+    page = ParsedPage(written.path.read_text(encoding="utf-8"))
+    assert written.problems == {}
+    assert [heading.text for heading in page.all("h2")] == ["Over training"]
+    assert [link.text for link in page.all("a") if "nav" in link.inside] == ["Over training"]
+    data = json.loads(page.one("script", id_="report-data").text)
+    assert sorted(run["label"] for run in data["over_training"]) == ["a (nano_u)", "b (nano_u)"]
+
+
+def test_folders_among_runs_are_shown_over_training_and_named_as_not_ranked(
+    runs: list[Path], logs: list[Path], tmp_path: Path
+) -> None:
+    written = write_report([*runs, logs[0]], output=tmp_path / "page.html")
+
+    page = ParsedPage(written.path.read_text(encoding="utf-8"))
+    assert written.problems == {}
+    assert page.table("Experiments").column("experiment") == ["run"]
+    assert f"Not ranked, since they are no run directories: {logs[0]}." in page.text
+    assert len(json.loads(page.one("script", id_="report-data").text)["over_training"]) == 3
+
+
+def test_a_damaged_folder_is_named_and_the_others_are_compared(logs: list[Path], tmp_path: Path) -> None:
+    damaged = write_monitor(tmp_path / "logs" / "c", small_network()).metrics
+    damaged.write_text("epoch,step\n1\n")
+
+    written = write_report([*logs, damaged.parent, tmp_path / "gone"], output=tmp_path / "page.html")
+
+    assert set(written.problems) == {str(damaged.parent), str(tmp_path / "gone")}
+    assert "c/nano_u_nas_metrics.csv" in ParsedPage(written.path.read_text(encoding="utf-8")).text
+
+
+def test_one_folder_that_can_be_read_is_no_comparison(logs: list[Path], tmp_path: Path) -> None:
+    message = rf"^only {logs[0]} can be read, and a comparison needs two; .*gone: no such run directory"
+    with pytest.raises(RunError, match=message):
+        write_report([logs[0], tmp_path / "gone"], output=tmp_path / "page.html")
+    (logs[0] / "nano_u_nas_metrics.csv").write_text("epoch")
+    with pytest.raises(RunError, match=rf"^{logs[0]}"):
+        write_report([logs[0], logs[0] / "."], output=tmp_path / "page.html")
+
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_a_part_that_cannot_be_drawn_is_raised_only_after_the_page_is_written(run: Path) -> None:
+    (run / "history.csv").write_text("epoch,learning_rate\n1,0.1\n")
+
+    written = write_report([run])
+
+    assert list(written.problems) == ["learning curves"]
+    assert written.path.exists()
 
 
 def test_runs_none_of_which_can_be_read_give_no_page(tmp_path: Path) -> None:

@@ -21,7 +21,10 @@ def export_command(
     split: Annotated[
         str | None, typer.Option(help="Split to compare accuracy on; test where there is one, else val.")
     ] = None,
-    threshold: Annotated[float, typer.Option(help="Probability from which a pixel is foreground.")] = 0.5,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="Probability from which a pixel is foreground. [default: 0.5]", show_default=False),
+    ] = None,
     output_dir: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where files go; RUN/export by default.")
     ] = None,
@@ -32,7 +35,8 @@ def export_command(
         float | None, typer.Option(metavar="X", help="Fail when int8 loses more IoU than this.")
     ] = None,
     calibration_images: Annotated[
-        int | None, typer.Option(metavar="N", help="Real training images that set the ranges. [default: 200]")
+        int | None,
+        typer.Option(metavar="N", help="Training images that set the ranges; none after --qat. [default: 200]"),
     ] = None,
     keras: Annotated[
         bool, typer.Option("--keras", help="Also write stock.keras, which loads without nano_u installed.")

@@ -34,12 +34,18 @@ def pipeline_command(
     ] = False,
     overrides: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE...", help="For both networks where it fits: batch_size=8."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE...",
+            help="For the student (epochs=50), or for the teacher (teacher.epochs=50 teacher.model.filters=[32,64]). "
+            "Keys of the data and the image size, batch_size, seed and augmentation hold for both.",
+        ),
     ] = None,
 ) -> None:
     """Teacher, distilled and quantisation-aware student, int8 model, comparison with the device, report: one command.
 
-    Interrupt it at any time; the same command goes on with the first stage that is not finished.
+    Interrupt it at any time and give the same command again: a training that was finished is kept, one that was
+    interrupted is done afresh; export, evaluation and report are always done again.
     """
     from nano_u.cli.export import show_export
     from nano_u.cli.progress import step_bars
@@ -75,6 +81,7 @@ def pipeline_command(
                 line.close()
     show_export(piped.exported)
     console.note(f"\ndone in {piped.seconds / 60:.1f} minutes; report: {piped.report.path}")
+    piped.raise_problems()
 
 
 def _announce(stage: str) -> None:

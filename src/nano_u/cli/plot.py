@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -62,18 +63,23 @@ def plot_command(
     from nano_u.reporting.recommendation_text import evidence_table, recommendation_text
     from nano_u.workflows.plotting import PlotRequest, plot_runs
 
-    sources = _expanded([*(csv or ()), *(compare or ())])
-    if not sources:
+    own, compared = _expanded(csv or ()), _expanded(compare or ())
+    if not own and not compared:
         raise ConfigError("plot: name the monitor's files: --csv RUN/nas/MODEL_nas_metrics.csv, or --csv RUN")
-    comparing = compare is not None or plot_type is PlotType.comparison
+    if not draw_all:
+        _check_plot_type(plot_type, own, compared)
+    one_by_one = own or (compared if draw_all or recommendations else [])
+    wants_comparison = len(own) > 1 if draw_all else plot_type is PlotType.comparison
     request = PlotRequest(
-        sources=tuple(sources),
-        kinds=_kinds(plot_type, draw_all, comparing, recommendations, len(sources)),
+        sources=tuple(one_by_one),
+        kinds=_kinds(plot_type, draw_all=draw_all, otherwise=bool(own) and not recommendations),
+        compared=tuple(compared or (own if wants_comparison else ())),
         output=output,
         output_dir=output_dir,
         model_name=model_name,
         layer=layer,
         recommendations=recommendations,
+        allow_missing=draw_all,
         config=config,
         overrides=tuple(overrides or ()),
     )
@@ -82,26 +88,31 @@ def plot_command(
         console.results().print(recommendation_text(found), markup=False, highlight=False, soft_wrap=True)
         if found.findings:
             console.results().print(evidence_table(found))
-    for path in results.files:
-        console.note(str(path))
+    for line in (*map(str, results.files), *results.skipped):
+        console.note(line)
     results.raise_failures()
 
 
-def _kinds(
-    plot_type: PlotType | None, draw_all: bool, comparing: bool, recommendations: bool, sources: int
-) -> tuple[str, ...]:
-    """The pictures to draw; advice alone asks for none."""
-    single = ("redundancy", "correlation", "dashboard", "heatmap")
+def _check_plot_type(plot_type: PlotType | None, own: list[Path], compared: list[Path]) -> None:
+    """ConfigError where --plot-type asks for what would not be drawn."""
+    if not compared or plot_type is None:
+        return
+    if plot_type is PlotType.comparison and own:
+        raise ConfigError("plot: --plot-type comparison draws nothing of --csv beside --compare; name them in one")
+    if plot_type is not PlotType.comparison and not own:
+        raise ConfigError(f"plot: --compare draws the comparison, not --plot-type {plot_type.value}; use --csv for it")
+
+
+def _kinds(plot_type: PlotType | None, *, draw_all: bool, otherwise: bool) -> tuple[str, ...]:
+    """The pictures of every run of its own; the dashboard `otherwise`, where none is asked for."""
     if draw_all:
-        return (*single, "comparison") if sources > 1 else single
-    if comparing:
-        return ("comparison",)
+        return ("redundancy", "correlation", "dashboard", "heatmap")
     if plot_type is not None:
-        return (plot_type.value,)
-    return () if recommendations else ("dashboard",)
+        return () if plot_type is PlotType.comparison else (plot_type.value,)
+    return ("dashboard",) if otherwise else ()
 
 
-def _expanded(patterns: list[str]) -> list[Path]:
+def _expanded(patterns: Sequence[str]) -> list[Path]:
     """Paths, with globs that the shell left alone expanded; each once, in order."""
     found: dict[Path, None] = {}
     for pattern in patterns:

@@ -8,12 +8,14 @@ from nano_u.reporting.experiment_result import ExperimentResult
 from nano_u.reporting.paired_difference import FEWEST_PAIRS_TO_TEST, PairedDifference
 from nano_u.reporting.table import MISSING, Column, Table, count, ratio
 
+_INT8_COLUMN = Column("int8 val IoU", "int8 val", optional=True)
 _RANKING_COLUMNS = (
     Column("rank", "#"),
     Column("experiment", align="left"),
     Column("val IoU"),
     Column("std"),
     Column("runs"),
+    _INT8_COLUMN,
     Column("test IoU", optional=True),
     Column("MACs", optional=True),
     Column("RAM bytes", "RAM", optional=True),
@@ -37,9 +39,13 @@ def ranking_table(experiments: Sequence[ExperimentResult], *, warnings: Sequence
 
     `warnings` go below the table before its own.
     """
-    rows = tuple(_ranking_row(place, experiment) for place, experiment in enumerate(experiments, 1))
+    left_out = () if _has_int8(experiments) else (_INT8_COLUMN,)
+    shown = [index for index, column in enumerate(_RANKING_COLUMNS) if column not in left_out]
+    columns = tuple(_RANKING_COLUMNS[index] for index in shown)
+    cells = (_ranking_row(place, experiment) for place, experiment in enumerate(experiments, 1))
+    rows = tuple(tuple(row[index] for index in shown) for row in cells)
     own = (*_different_images(experiments), *(line for row in experiments for line in _warnings_about(row)))
-    return Table("Experiments", _RANKING_COLUMNS, rows, 0, tuple(_meaning(experiments)), (*warnings, *own))
+    return Table("Experiments", columns, rows, 0, tuple(_meaning(experiments)), (*warnings, *own))
 
 
 def difference_table(differences: Sequence[PairedDifference], *, alone: Sequence[str] = ()) -> Table:
@@ -54,6 +60,10 @@ def difference_table(differences: Sequence[PairedDifference], *, alone: Sequence
     return Table(f"Against the best, {best}", _DIFFERENCE_COLUMNS, tuple(map(_difference_row, differences)), 0, notes)
 
 
+def _has_int8(experiments: Sequence[ExperimentResult]) -> bool:
+    return any(experiment.quantization_aware for experiment in experiments)
+
+
 def _ranking_row(place: int, experiment: ExperimentResult) -> tuple[str, ...]:
     cost = experiment.cost
     return (
@@ -62,7 +72,8 @@ def _ranking_row(place: int, experiment: ExperimentResult) -> tuple[str, ...]:
         _four(experiment.val_iou),
         _four(experiment.spread),
         str(len(experiment.runs)),
-        _test_iou(experiment),
+        _mean_of(experiment.int8_val_iou, experiment.quantization_aware, experiment),
+        _mean_of(experiment.test_iou, experiment.tested, experiment),
         count(cost.macs if cost else None),
         count(cost.peak_activation_bytes if cost else None),
         count(cost.parameters if cost else None),
@@ -70,10 +81,10 @@ def _ranking_row(place: int, experiment: ExperimentResult) -> tuple[str, ...]:
     )
 
 
-def _test_iou(experiment: ExperimentResult) -> str:
+def _mean_of(value: float | None, runs: int, experiment: ExperimentResult) -> str:
     """The mean, and of how many runs it is where not of all."""
-    partly = 0 < experiment.tested < len(experiment.runs)
-    return _four(experiment.test_iou) + (f" ({experiment.tested} of {len(experiment.runs)})" if partly else "")
+    partly = 0 < runs < len(experiment.runs)
+    return _four(value) + (f" ({runs} of {len(experiment.runs)})" if partly else "")
 
 
 def _difference_row(row: PairedDifference) -> tuple[str, ...]:
@@ -91,6 +102,8 @@ def _difference_row(row: PairedDifference) -> tuple[str, ...]:
 
 def _meaning(experiments: Sequence[ExperimentResult]) -> Iterator[str]:
     yield "val IoU: mean over the runs, one per seed; std: their sample standard deviation."
+    if _has_int8(experiments):
+        yield "int8 val IoU: the same images under simulated int8 arithmetic; the rank is that of val IoU, in float."
     if any(experiment.cost for experiment in experiments):
         yield "RAM bytes: peak of the activations as int8, batch 1."
     floors = [experiment.floor_iou for experiment in experiments if experiment.floor_iou is not None]

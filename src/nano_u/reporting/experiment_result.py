@@ -14,6 +14,7 @@ from nano_u.graph import CostSummary
 class RunResult:
     """One finished run; None stands for what was not measured or not recorded.
 
+    `int8_val_iou` is that of a quantisation-aware run under simulated int8 arithmetic, on the same images as `val_iou`.
     `floor_iou` is the no-learning floor on the validation images, `validation_images` their fingerprint.
     `monitor_problem` says why a monitored run has no redundancy score.
     """
@@ -21,6 +22,7 @@ class RunResult:
     run: Path
     seed: int
     val_iou: float | None = None
+    int8_val_iou: float | None = None
     test_iou: float | None = None
     redundancy_score: float | None = None
     monitor_problem: str | None = None
@@ -51,6 +53,16 @@ class ExperimentResult:
         """Sample standard deviation of the validation IoU over the seeds; None for one seed."""
         values = self.val_ious.values()
         return statistics.stdev(values) if len(values) > 1 else None
+
+    @property
+    def int8_val_iou(self) -> float | None:
+        """Mean validation IoU under simulated int8 arithmetic over the `quantization_aware` runs."""
+        return _mean(run.int8_val_iou for run in self.runs)
+
+    @property
+    def quantization_aware(self) -> int:
+        """Number of runs that were trained under int8 arithmetic and validated."""
+        return sum(run.int8_val_iou is not None for run in self.runs)
 
     @property
     def test_iou(self) -> float | None:

@@ -28,6 +28,11 @@ def int8_drop(float_result: GroupResult, int8_result: GroupResult) -> float | No
     return None if before is None or after is None else before - after
 
 
+def signed_difference(value: float | None) -> str:
+    """Four decimals with a sign, for the gates on it are thousandths; what rounds to zero is no loss, so +0.0000."""
+    return MISSING if value is None else f"{round(value, 4) + 0.0:+.4f}"
+
+
 def accuracy_drop_table(float_evaluation: Evaluation, int8_evaluation: Evaluation) -> Table:
     """IoU of the float model and of int8 on the same images, group by group."""
     float_names = [result.name for result in float_evaluation.groups]
@@ -42,7 +47,7 @@ def accuracy_drop_table(float_evaluation: Evaluation, int8_evaluation: Evaluatio
             count(before.images),
             ratio(before.metrics.iou),
             ratio(after.metrics.iou),
-            _drop(int8_drop(before, after)),
+            signed_difference(int8_drop(before, after)),
             ratio(before.floor.iou if before.floor else None),
             ratio(before.metrics.accuracy),
             ratio(after.metrics.accuracy),
@@ -76,8 +81,3 @@ def export_table(sizes: ExportSizes, *, title: str = "int8 model") -> Table:
     )
     notes = () if sizes.arena_bytes is not None else ("The arena is recorded with: pip install 'nano-u[mcu]'",)
     return Table(title, (Column("", align="left"), Column("")), rows, notes=notes)
-
-
-def _drop(value: float | None) -> str:
-    """Four decimals: the gates on it are thousandths."""
-    return MISSING if value is None else f"{value:+.4f}"

@@ -16,6 +16,15 @@ _DEFAULT_NAME = re.compile(r".+_nas_metrics(-[0-9]+)?\.csv")
 _MAX_LISTED = 8
 
 
+def was_monitored(folder: Path) -> bool:
+    """Whether a monitor wrote into this run directory or folder, be its files whole or not; False where none did."""
+    try:
+        monitor = folder / MONITOR_DIR
+        return bool(_metrics_of(folder)) or (monitor.is_dir() and any(monitor.iterdir()))
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be read ({error.strerror})") from error
+
+
 def find_metrics_csv(path: Path) -> Path:
     """The metrics file itself, or the newest one of a run directory or of a folder that holds one.
 
@@ -25,12 +34,17 @@ def find_metrics_csv(path: Path) -> Path:
     path = Path(path)
     try:
         if path.is_dir():
-            return _newest(path, [*_metrics_in(path / MONITOR_DIR), *_metrics_in(path)])
+            return _newest(path, _metrics_of(path))
         if path.exists():
             return path
     except OSError as error:
         raise RunError(f"{path}: cannot be read ({error.strerror})") from error
     raise RunError(f"{path}: no such file or folder; give a metrics CSV or a run directory")
+
+
+def _metrics_of(folder: Path) -> list[Path]:
+    """Metrics files in the monitor's folder of a run directory and in the folder itself."""
+    return [*_metrics_in(folder / MONITOR_DIR), *_metrics_in(folder)]
 
 
 def _metrics_in(folder: Path) -> list[Path]:

@@ -67,7 +67,8 @@ def _weights(layer: QuantizedConvolution, input_scale: float) -> QuantizedWeight
     steps = np.rint(np.asarray(bias, np.float64) / (input_scale * scales.astype(np.float64)))
     if np.abs(steps).max() > LARGEST_BIAS:
         raise DeployError(
-            f"layer {layer.name!r}: a bias does not fit 32 bits at its scale; train longer, or export float"
+            f"layer {layer.name!r}: a bias does not fit 32 bits at its scale; train again with quantization.aware "
+            "false (--no-qat), so that export chooses the scales"
         )
     turned = kernel[np.newaxis] if layer.depthwise else kernel.transpose(3, 0, 1, 2)
     return QuantizedWeights(turned, scales, steps.astype(np.int32))

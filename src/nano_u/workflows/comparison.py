@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from nano_u.errors import NanoUError, RunError
 from nano_u.graph import CostSummary, read_architecture, summarise
 from nano_u.reporting.comparison_table import difference_table, ranking_table
 from nano_u.reporting.experiment_result import ExperimentResult, RunResult
-from nano_u.reporting.metrics_search import MONITOR_DIR
+from nano_u.reporting.metrics_search import was_monitored
 from nano_u.reporting.monitored_run import find_metrics_csv, read_monitored_run
 from nano_u.reporting.paired_difference import PairedDifference, paired_differences
 from nano_u.reporting.table import Table
@@ -63,8 +64,9 @@ class Comparison:
         """Validation IoU against MACs and against RAM; empty where no experiment has both IoU and cost."""
         from nano_u.reporting.pareto_figure import pareto_data
 
-        floors = [experiment.floor_iou for experiment in self.experiments if experiment.floor_iou is not None]
-        floor = floors[0] if floors and max(floors) == min(floors) else None
+        runs = (run for experiment in self.experiments for run in experiment.runs)
+        floors = [run.floor_iou for run in runs if run.floor_iou is not None]
+        floor = floors[0] if floors and math.isclose(min(floors), max(floors)) else None
         panels = []
         for label, cost_of in _COSTS:
             points = [point for row in self.experiments if (point := _point(row, cost_of)) is not None]
@@ -85,10 +87,18 @@ class Comparison:
 
 
 def compare_runs(runs: Sequence[Path]) -> Comparison:
+    """As `read_comparison`; RunError where no run remains."""
+    comparison = read_comparison(runs)
+    if not comparison.experiments:
+        raise RunError(_nothing_to_compare(comparison.left_out))
+    return comparison
+
+
+def read_comparison(runs: Sequence[Path]) -> Comparison:
     """The finished runs compared; a folder that holds runs stands for all of them.
 
     Runs of one folder whose names differ only in `-seedN` are one experiment. A run that is missing, unfinished or
-    damaged is left out and named; RunError where none remains.
+    damaged is left out and named.
     """
     results, left_out = [], []
     for path in _find_runs(runs):
@@ -96,11 +106,14 @@ def compare_runs(runs: Sequence[Path]) -> Comparison:
             results.append(_read_run(path))
         except (NanoUError, OSError) as error:
             left_out.append(LeftOut(path, _reason(error)))
-    if not results:
-        raise RunError(_nothing_to_compare(left_out))
     experiments, repeated = _by_experiment(results)
     differences = paired_differences({row.name: row.val_ious for row in experiments})
     return Comparison(experiments, differences, (*left_out, *repeated))
+
+
+def holds_runs(path: Path) -> bool:
+    """Whether this is a run directory, finished or not, or a folder of some."""
+    return any(map(_is_run, _find_runs([path])))
 
 
 def draw_comparison(comparison: Comparison, folder: Path) -> Path | None:
@@ -129,13 +142,15 @@ def _is_run(path: Path) -> bool:
 def _read_run(path: Path) -> RunResult:
     """What the run's files say; RunError where it has not finished or one of them is damaged."""
     run = open_run(path)
-    validation = _entry(run.require(run.metrics_path), "validation")
+    metrics = _metrics(run.require(run.metrics_path))
+    validation = metrics["validation"]
     test_path = run.evaluation_dir("test") / "metrics.json"
     score, problem = _redundancy_score(run)
     return RunResult(
         run=path,
         seed=load_experiment(run.config_path).seed,
         val_iou=None if validation is None else _iou(run.metrics_path, validation, "metrics"),
+        int8_val_iou=_int8_iou(run.metrics_path, metrics.get("quantization_aware")),
         test_iou=_iou(test_path, read_json(test_path), "metrics") if test_path.is_file() else None,
         redundancy_score=score,
         monitor_problem=problem,
@@ -145,11 +160,20 @@ def _read_run(path: Path) -> RunResult:
     )
 
 
-def _entry(path: Path, name: str) -> Any:
+def _metrics(path: Path) -> Mapping[str, Any]:
     content = read_json(path)
-    if not isinstance(content, dict) or name not in content:
+    if not isinstance(content, dict) or "validation" not in content:
         raise RunError(f"{path}: does not hold the metrics of a training; train again into a new run directory")
-    return content[name]
+    return content
+
+
+def _int8_iou(path: Path, refined: Any) -> float | None:
+    """Validation IoU under simulated int8 arithmetic; None where the run was not trained under it, or not validated."""
+    if refined is None:
+        return None
+    if not isinstance(refined, dict) or "validation" not in refined:
+        raise RunError(f"{path}: quantization_aware: holds no validation; train again into a new run directory")
+    return None if refined["validation"] is None else _iou(path, refined["validation"], "metrics")
 
 
 def _iou(path: Path, evaluation: Any, of: str) -> float | None:
@@ -164,9 +188,9 @@ def _iou(path: Path, evaluation: Any, of: str) -> float | None:
 
 def _redundancy_score(run: RunDirectory) -> tuple[float | None, str | None]:
     """The monitor's last score and, where its files cannot be read, why; the run is none the worse for that."""
-    if not (run.path / MONITOR_DIR).is_dir():
-        return None, None
     try:
+        if not was_monitored(run.path):
+            return None, None
         return read_monitored_run(find_metrics_csv(run.path)).steps[-1].redundancy_score, None
     except NanoUError as error:
         return None, str(error)
@@ -201,7 +225,7 @@ def _by_experiment(results: Sequence[RunResult]) -> tuple[tuple[ExperimentResult
     An experiment is called as its runs' folders, and as those above where the runs lie in several.
     """
     paths = [result.run.resolve() for result in results]
-    shared = os.path.commonpath([path.parent for path in paths])
+    shared = os.path.commonpath([path.parent for path in paths]) if paths else ""
     seeds: dict[str, dict[int, RunResult]] = {}
     repeated = []
     for path, result in zip(paths, results, strict=True):
@@ -231,6 +255,7 @@ def _experiment_dict(experiment: ExperimentResult) -> dict[str, Any]:
         "experiment": experiment.name,
         "val_iou": experiment.val_iou,
         "val_iou_std": experiment.spread,
+        "int8_val_iou": experiment.int8_val_iou,
         "test_iou": experiment.test_iou,
         "tested_runs": experiment.tested,
         "redundancy_score": experiment.redundancy_score,
@@ -247,6 +272,7 @@ def _run_dict(run: RunResult) -> dict[str, Any]:
         "run": str(run.run),
         "seed": run.seed,
         "val_iou": run.val_iou,
+        "int8_val_iou": run.int8_val_iou,
         "test_iou": run.test_iou,
         "redundancy_score": run.redundancy_score,
         "monitor_problem": run.monitor_problem,

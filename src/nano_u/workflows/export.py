@@ -22,8 +22,9 @@ from nano_u.deploy import (
 from nano_u.deploy.quantized_writer import write_tflite
 from nano_u.deploy.sensitivity import sensitivity
 from nano_u.errors import BudgetError, ConfigError, DeployError
-from nano_u.evaluation import Evaluation, evaluate, threshold_sweep
+from nano_u.evaluation import Evaluation, ThresholdSweep, evaluate, threshold_sweep
 from nano_u.models import architecture_of, load_model, save_model
+from nano_u.quantization.fake_quantization import QuantizedConvolution
 from nano_u.reporting import ExportSizes, Table, accuracy_drop_table, export_table, int8_drop
 from nano_u.reporting.sensitivity_table import sensitivity_table, write_sensitivity_csv
 from nano_u.runs import atomic_path, write_json, write_text_atomic
@@ -40,7 +41,9 @@ Progress = Callable[[str, int, int], None]
 
 VERIFIED_IMAGES = 20
 SENSITIVITY_IMAGES = 64
+DEFAULT_THRESHOLD = 0.5
 THRESHOLD_SPLIT = "val"
+ON_REQUEST = ("stock.keras", "sensitivity.csv", "sensitivity.txt")
 
 
 @dataclass(frozen=True)
@@ -56,11 +59,22 @@ class Export:
     stock_keras: Path | None
     sensitivity: Table | None = None
     """Layers by what int8 loses in them, worst first; None unless it was asked for."""
+    max_iou_drop: float | None = None
+    """The IoU that int8 may lose; None where there is no limit."""
 
     @property
     def iou_drop(self) -> float | None:
         """IoU lost by int8, negative where it gained."""
         return int8_drop(self.float_evaluation.pooled, self.int8_evaluation.pooled)
+
+    def raise_drop(self) -> None:
+        """BudgetError where int8 loses more IoU than `max_iou_drop`, or where the loss is not defined."""
+        drop, limit = self.iou_drop, self.max_iou_drop
+        if limit is not None and (drop is None or drop > limit):
+            measured = "undefined" if drop is None else f"{drop:.4f}"
+            raise BudgetError(
+                f"{self.tflite}: int8 loses {measured} IoU on {self.split}, more than the allowed {limit:g}"
+            )
 
     @property
     def sizes(self) -> ExportSizes:
@@ -80,7 +94,7 @@ def export_model(
     *,
     data: str | None = None,
     split: str | None = None,
-    threshold: float = 0.5,
+    threshold: float | None = None,
     output_dir: Path | None = None,
     probabilities: bool | None = None,
     max_iou_drop: float | None = None,
@@ -90,40 +104,48 @@ def export_model(
     choose_threshold: bool = False,
     overrides: Sequence[str] = (),
     progress: Progress | None = None,
+    raise_drop: bool = True,
 ) -> Export:
     """Convert to full-integer int8 with real calibration images, verify, and compare accuracy on the same images.
 
-    Calibration images are spread evenly over the training split; a run that was trained under int8 arithmetic needs
-    none, its ranges and integer weights are those that were trained. Accuracy is measured on `split`: test where there
+    Calibration images are spread evenly over the training split. A run that was trained under int8 arithmetic needs
+    none: its ranges and integer weights are those that were trained, and the float network beside them is the same one
+    without rounding, so that the difference is what rounding costs. Accuracy is measured on `split`: test where there
     is one, else val. Writes `model.tflite`, `export.json`, `accuracy.txt` and, with `keras`, `stock.keras` made of
     stock Keras layers only, to `output_dir`, else to `export/` in the run (`export-<data>` where data is not the run's
     own), or here where there is none. With `sensitive` also `sensitivity.csv`: how much each layer loses. With
-    `choose_threshold` the threshold is that of highest int8 IoU on validation images, in place of `threshold`; both
-    networks are judged at it. `overrides` go on top of the run's configuration.
+    `choose_threshold` the threshold is that of highest int8 IoU on validation images, in place of `threshold` (0.5);
+    both networks are judged at it. `overrides` go on top of the run's configuration.
 
     Raises:
-        BudgetError: int8 loses more than `max_iou_drop` IoU; the files are written all the same.
+        BudgetError: int8 loses more than `max_iou_drop` IoU; the files are written all the same. Without `raise_drop`
+            it is left to `Export.raise_drop`.
+        ConfigError: options that contradict each other or the run.
         DeployError: no calibration images, an operator that TensorFlow Lite Micro lacks, or outputs that differ from
             TensorFlow Lite Micro's.
     """
     if max_iou_drop is not None and not 0.0 <= max_iou_drop <= 1.0:
         raise ConfigError(f"max_iou_drop must lie in [0, 1], got {max_iou_drop}")
+    if choose_threshold and threshold is not None:
+        raise ConfigError(f"threshold ({threshold:g}) and choose_threshold: give one of them")
     source = find_model(model, data=data, overrides=overrides)
     if source.path.suffix == ".tflite":
         raise DeployError(f"{source.path}: already int8; export takes a run directory or a .keras file")
-    network = load_model(source.path)
-    predictor = float_predictor_of(network)
-    splits = source.load_data(predictor.input_shape, _step(progress, "reading images"))
     options = source.config.export
-    wanted = options.calibration_images if calibration_images is None else calibration_images
-    calibration = calibration_set(split_of(splits, "train"), wanted)
     wants_probabilities = options.probabilities if probabilities is None else probabilities
     aware = _trained_for_int8(source)
     if aware is not None:
-        if wants_probabilities:
-            raise ConfigError("probabilities: a quantisation-aware run exports logits; apply a sigmoid after them")
+        _refuse_conversion(wants_probabilities, calibration_images)
+    network = _float_network(source, aware)
+    predictor = float_predictor_of(network)
+    splits = source.load_data(predictor.input_shape, _step(progress, "reading images"))
+    calibrated_on = 0
+    if aware is not None:
         tflite = write_tflite(trained_int8(load_model(aware), architecture_of(network)))
     else:
+        wanted = options.calibration_images if calibration_images is None else calibration_images
+        calibration = calibration_set(split_of(splits, "train"), wanted)
+        calibrated_on = len(calibration)
         tflite = convert_int8(
             network,
             calibration.images.astype(np.float32) / 255.0,
@@ -134,37 +156,45 @@ def export_model(
     images = split_of(splits, evaluated)
     if choose_threshold:
         threshold = _chosen_threshold(tflite, splits, evaluated)
+    elif threshold is None:
+        threshold = DEFAULT_THRESHOLD
     before, after = _accuracies(predictor, tflite, images, floor_of(splits), threshold, progress)
     record = build_export_record(
         tflite,
         model=network.name,
         threshold=threshold,
-        calibration_images=0 if aware is not None else len(calibration),
+        calibration_images=calibrated_on,
         verification=_verified(tflite, images, progress),
     )
     stock = to_stock_keras(network) if keras else None
     folder = output_dir or _folder(source)
     origin = {
+        "float_model": source.path.name if aware is None else f"{aware.name}, not rounded",
         "data": source.data_record(splits),
         "threshold_chosen_on": THRESHOLD_SPLIT if choose_threshold else None,
     }
+    _remove_earlier(folder, source.path)
     export = _write(folder, tflite, record, origin, before, after, evaluated, stock)
+    export = replace(export, max_iou_drop=options.max_iou_drop if max_iou_drop is None else max_iou_drop)
     if sensitive:
-        export = _with_sensitivity(export, network if aware is None else _unrounded(aware, network), tflite, images)
-    limit = options.max_iou_drop if max_iou_drop is None else max_iou_drop
-    if limit is not None:
-        _check_gate(export, limit)
+        export = _with_sensitivity(export, network, tflite, images)
+    if raise_drop:
+        export.raise_drop()
     return export
 
 
 def _chosen_threshold(tflite: bytes, splits: dict[str, ImageSet], evaluated: str) -> float:
-    """The probability of highest IoU of the int8 model on validation images, which accuracy is not told on."""
+    """The probability of highest IoU of the int8 model on validation images, which accuracy is not told on.
+
+    It lies strictly between 0 and 1: at either end there is no int8 value to compare with.
+    """
     if evaluated == THRESHOLD_SPLIT or not len(splits.get(THRESHOLD_SPLIT, ())):
         raise ConfigError(
             f"choose_threshold: needs {THRESHOLD_SPLIT} images beside the {evaluated} images that accuracy is told on"
         )
     held_out = splits[THRESHOLD_SPLIT]
-    best = threshold_sweep(int8_predictor_of(tflite).of(held_out), held_out.masks).best
+    sweep = threshold_sweep(int8_predictor_of(tflite).of(held_out), held_out.masks)
+    best = ThresholdSweep(tuple(point for point in sweep.points if 0.0 < point.threshold < 1.0)).best
     if best is None:
         raise ConfigError(f"choose_threshold: the {THRESHOLD_SPLIT} images hold no foreground")
     return best.threshold
@@ -176,6 +206,31 @@ def _trained_for_int8(source: ModelSource) -> Path | None:
     if run is None or source.path.resolve() != run.best_model_path.resolve() or not run.qat_model_path.is_file():
         return None
     return run.qat_model_path
+
+
+def _refuse_conversion(probabilities: bool, calibration_images: int | None) -> None:
+    """ConfigError for what only a conversion can do, and a quantisation-aware run is not converted."""
+    if probabilities:
+        raise ConfigError("probabilities: a quantisation-aware run exports logits; apply a sigmoid after them")
+    if calibration_images is not None:
+        raise ConfigError(
+            "calibration_images: the ranges of a quantisation-aware run are those that were trained; leave this out"
+        )
+
+
+def _float_network(source: ModelSource, aware: Path | None) -> keras.Model:
+    """The network that int8 is compared with: the model, or the unrounded form of `aware`, its twin.
+
+    Raises:
+        DeployError: the model is such a twin itself.
+    """
+    network = load_model(source.path)
+    if any(isinstance(layer, QuantizedConvolution) for layer in network.layers):
+        run = "that it comes from" if source.run is None else f"({source.run.path})"
+        raise DeployError(
+            f"{source.path}: rounds as int8 does and is half of an export; export the run directory {run}"
+        )
+    return network if aware is None else _unrounded(aware, network)
 
 
 def calibration_set(train_data: ImageSet, count: int) -> ImageSet:
@@ -242,6 +297,16 @@ def _write(
     return export
 
 
+def _remove_earlier(folder: Path, source: Path) -> None:
+    """Remove what an earlier export wrote on request: beside the new model it would pass for the new one's."""
+    if not (folder / "export.json").is_file():
+        return
+    for name in ON_REQUEST:
+        path = folder / name
+        if path.resolve() != source.resolve():
+            path.unlink(missing_ok=True)
+
+
 def _unrounded(aware: Path, network: keras.Model) -> keras.Model:
     """The float network with the weights that were trained under int8 arithmetic."""
     import keras
@@ -267,15 +332,6 @@ def _folder(source: ModelSource) -> Path:
         return Path("export")
     folder, label = source.run.export_dir, source.data_label
     return folder if label is None else folder.with_name(f"{folder.name}-{label}")
-
-
-def _check_gate(export: Export, limit: float) -> None:
-    drop = export.iou_drop
-    if drop is None or drop > limit:
-        measured = "undefined" if drop is None else f"{drop:.4f}"
-        raise BudgetError(
-            f"{export.tflite}: int8 loses {measured} IoU on {export.split}, more than the allowed {limit:g}"
-        )
 
 
 def _step(progress: Progress | None, what: str) -> Callable[[int, int], None] | None:

@@ -78,9 +78,11 @@ def refine(
         progress=observer.teaching,
     )
     if not run.qat_model_path.exists():
+        rate = f"quantization.learning_rate ({config.quantization.learning_rate:g})"
+        if from_the_start:
+            rate = f"learning_rate ({config.learning_rate:g})"
         raise NonFiniteLossError(
-            f"{run.path}: every epoch under int8 arithmetic ended with a NaN or infinite loss; lower "
-            f"quantization.learning_rate ({config.quantization.learning_rate:g})"
+            f"{run.path}: every epoch under int8 arithmetic ended with a NaN or infinite loss; lower {rate}"
         )
     twin = load_model(run.qat_model_path)
     if from_the_start:

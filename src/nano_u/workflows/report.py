@@ -11,8 +11,9 @@ from nano_u.errors import NanoUError, RunError
 from nano_u.runs import RunDirectory, write_text_atomic
 
 if TYPE_CHECKING:
-    from nano_u.reporting.html.comparison_report import ComparisonReport
+    from nano_u.reporting.html.comparison_report import ComparisonReport, Monitored
     from nano_u.reporting.html.run_report import RunReport
+    from nano_u.workflows.comparison import Comparison
 
 COMPARISON_FILE = Path("plots/comparison.html")
 LARGEST_PAGE_BYTES = 5_000_000
@@ -37,6 +38,7 @@ class WrittenReport:
 def write_report(runs: Sequence[Path], *, output: Path | None = None, step: Step = lambda text: None) -> WrittenReport:
     """Write the page of one run (to `RUN/report.html`) or of several (to `plots/comparison.html`), or to `output`.
 
+    Of several, those that are folders of a monitor's files and no run directories are shown over training, unranked.
     A damaged or missing part is named on the page and in `problems`, and the rest is shown.
 
     Raises:
@@ -68,33 +70,66 @@ def _single(run: Path, output: Path | None, step: Step) -> tuple[Path, str, Mapp
     return output or RunDirectory(run).report_path, text, files.problems
 
 
-def _several(runs: Sequence[Path], output: Path | None, step: Step) -> tuple[Path, str, Mapping[str, str]]:
+def _several(paths: Sequence[Path], output: Path | None, step: Step) -> tuple[Path, str, Mapping[str, str]]:
     from nano_u.reporting.html.comparison_report import comparison_report
     from nano_u.reporting.html.page import render_page
-    from nano_u.reporting.monitored_run import MonitoredRun, find_metrics_csv, read_monitored_run
-    from nano_u.workflows.comparison import compare_runs
+    from nano_u.workflows.comparison import compare_runs, read_comparison
 
     step("reading the runs")
-    comparison = compare_runs(runs)
-    problems = {str(entry.run): entry.reason for entry in comparison.left_out}
-    monitored: list[MonitoredRun] = []
-    for result in (result for experiment in comparison.experiments for result in experiment.runs):
-        try:
-            monitored.append(read_monitored_run(find_metrics_csv(result.run)))
-        except NanoUError as error:
-            if result.redundancy_score is not None or result.monitor_problem:
-                problems[str(result.run)] = str(error)
+    folders = list({path.resolve(): path for path in paths if _is_monitor_folder(path)}.values())
+    ranked = [path for path in paths if not _is_monitor_folder(path)]
+    comparison = read_comparison(ranked) if folders else compare_runs(ranked)
+    monitored = _monitored(comparison, folders)
+    left_out = {str(entry.run): entry.reason for entry in comparison.left_out}
+    if not comparison.experiments and len(monitored.runs) < 2:
+        raise RunError(_too_few(monitored, left_out))
     step("drawing")
     report = comparison_report(
-        comparison.tables(),
+        comparison.tables() if comparison.experiments else (),
         comparison.pareto(),
         monitored,
         names=[experiment.name for experiment in comparison.experiments],
-        problems=problems,
+        left_out=left_out,
         data=comparison.to_dict(),
     )
     text = render_page("comparison.html.j2", report, sections=_comparison_sections(report), data=report.data)
-    return output or COMPARISON_FILE, text, problems
+    return output or COMPARISON_FILE, text, {**left_out, **monitored.unread}
+
+
+def _is_monitor_folder(path: Path) -> bool:
+    """Whether a monitor's files lie here and no run directories."""
+    from nano_u.reporting.metrics_search import was_monitored
+    from nano_u.workflows.comparison import holds_runs
+
+    return path.is_dir() and not holds_runs(path) and was_monitored(path)
+
+
+def _monitored(comparison: Comparison, folders: Sequence[Path]) -> Monitored:
+    """What can be read of the monitor's files of the runs compared, and of `folders`."""
+    from nano_u.reporting.html.comparison_report import Monitored
+    from nano_u.reporting.metrics_search import was_monitored
+    from nano_u.reporting.monitored_run import find_metrics_csv, read_monitored_run
+
+    results = (result for experiment in comparison.experiments for result in experiment.runs)
+    watched = (result.run for result in results if result.monitor_problem or was_monitored(result.run))
+    runs, unranked, unread = [], [], {}
+    for path in (*watched, *folders):
+        try:
+            runs.append(read_monitored_run(find_metrics_csv(path)))
+        except NanoUError as error:
+            unread[str(path)] = str(error)
+        else:
+            unranked += [str(path)] if path in folders else []
+    return Monitored(tuple(runs), tuple(unranked), unread)
+
+
+def _too_few(monitored: Monitored, left_out: Mapping[str, str]) -> str:
+    """Why nothing can be compared: no run with a rank, and fewer than two monitored ones."""
+    reasons = "; ".join([*left_out.values(), *monitored.unread.values()])
+    if not monitored.runs:
+        return reasons
+    only = f"only {monitored.unranked[0]} can be read, and a comparison needs two"
+    return f"{only}; {reasons}" if reasons else only
 
 
 def _run_sections(report: RunReport) -> tuple[tuple[str, str], ...]:

@@ -8,14 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from nano_u.config import ExperimentConfig, load_experiment
+from nano_u.errors import RunError
 from nano_u.runs import RunDirectory, open_run
 from nano_u.workflows.monitoring import FOLDER as NAS_FOLDER
 
 
-def train_unless_finished(config: ExperimentConfig, path: Path, train: Callable[[], Any]) -> bool:
+def train_unless_finished(
+    config: ExperimentConfig,
+    path: Path,
+    train: Callable[[], Any],
+    *,
+    is_outdated: Callable[[RunDirectory], bool] = lambda run: False,
+) -> bool:
     """Call `train`, which trains `config` into `path`, unless that was done; whether it had to be.
 
-    A training of the same configuration that was interrupted is done afresh. One of another configuration is left as
+    A training of the same configuration that was interrupted is done afresh, and so is a finished one of which
+    `is_outdated` says that something else than the configuration has changed. One of another configuration is left as
     it is, for `train` to refuse.
 
     Raises:
@@ -23,24 +31,38 @@ def train_unless_finished(config: ExperimentConfig, path: Path, train: Callable[
     """
     run = RunDirectory(path)
     if run.config_path.is_file() and load_experiment(open_run(path).config_path) == config:
-        if run.is_finished:
+        if run.is_finished and not is_outdated(run):
             return False
         clear(run)
     train()
     return True
 
 
+def refuse_other_settings(config: ExperimentConfig, path: Path) -> None:
+    """Raise RunError where `path` holds a training of another configuration than `config`."""
+    run = RunDirectory(path)
+    if not (run.is_finished or any(model.exists() for model in _models(run))):
+        return
+    if load_experiment(open_run(path).config_path) != config:
+        state = "a finished run" if run.is_finished else "an unfinished run"
+        raise RunError(f"{path}: holds {state}; choose another run directory or remove this one: its settings differ")
+
+
 def clear(run: RunDirectory) -> None:
-    """Remove what an interrupted training left and what was made of it; RunError while it is still running."""
+    """Remove what an earlier training left and what was made of it; RunError while it is still running."""
     with run.lock():
+        run.metrics_path.unlink(missing_ok=True)  # first: what an interrupt leaves from here on is unfinished
         for folder in (run.export_dir, run.evaluation_dir(""), run.soft_targets_dir, run.path / NAS_FOLDER):
             shutil.rmtree(folder, ignore_errors=True)
-        models = (run.best_model_path, run.last_model_path, run.qat_model_path)
         for path in (
-            *models,
+            *_models(run),
             run.report_path,
             run.qat_history_path,
             run.history_path,
             run.history_path.with_suffix(".png"),
         ):
             path.unlink(missing_ok=True)
+
+
+def _models(run: RunDirectory) -> tuple[Path, ...]:
+    return run.best_model_path, run.last_model_path, run.qat_model_path

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nano_u.config import ExperimentConfig
 from nano_u.data import ImageSet
-from nano_u.errors import ConfigError, ModelError
+from nano_u.errors import ConfigError, ModelError, RunError
 from nano_u.evaluation import Evaluation, evaluate
 from nano_u.models import count_parameters, load_model
 from nano_u.runs import RunDirectory, open_run
@@ -34,12 +34,20 @@ class Teacher:
 
     def record(self) -> dict[str, Any]:
         """What provenance says of it."""
-        digest = hashlib.sha256(self.path.read_bytes()).hexdigest()
-        return {"path": str(self.path), "sha256": digest, "parameters": count_parameters(self.model)}
+        return {
+            "path": str(self.path),
+            "sha256": teacher_sha256(self.path),
+            "parameters": count_parameters(self.model),
+        }
 
     def evaluated(self, images: ImageSet) -> Evaluation:
         """How good it is on these images."""
         return evaluate(float_predictor_of(self.model).of(images), images, floor_probabilities=None)
+
+
+def teacher_sha256(path: Path) -> str:
+    """SHA-256 of a teacher's file, by which the records of a student name it."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def teacher_path(config: ExperimentConfig) -> Path | None:
@@ -47,7 +55,7 @@ def teacher_path(config: ExperimentConfig) -> Path | None:
 
     Raises:
         ConfigError: distillation is on and no teacher is named.
-        ModelError, RunError: there is no such file, or a run without a model.
+        ModelError, RunError: there is no such file, or a run without a model or that is not finished.
     """
     if not config.use_distillation:
         return None
@@ -59,6 +67,11 @@ def teacher_path(config: ExperimentConfig) -> Path | None:
     path = Path(config.teacher_weights)
     if path.is_dir():
         run = open_run(path)
+        if not run.is_finished:
+            raise RunError(
+                f"{path}: this training is not finished, so it is no teacher yet; train it to its end, or name its "
+                f"file to take it as it is ({run.best_model_path})"
+            )
         return run.require(run.best_model_path)
     if not path.is_file():
         raise ModelError(f"{path}: no such teacher; name a run directory or a .keras file (teacher_weights)")

@@ -233,12 +233,21 @@ def train_model(
     }
 
 
-def check_trainable(config: ExperimentConfig) -> None:
-    """Raise an error for what is known before anything is read: no data, an unknown network, an absent teacher."""
+def check_trainable(config: ExperimentConfig, *, teacher_to_come: bool = False) -> None:
+    """Raise an error for what is known before anything is read: no data, an unknown network, an absent teacher.
+
+    With `teacher_to_come` the teacher need not be there yet, because it is trained first.
+    """
     _named_data(config)
     if config.model_name not in REGISTRY:
         raise ConfigError(f"model_name: unknown model {config.model_name!r}; known: {', '.join(REGISTRY)}")
-    teacher_path(config)
+    if not teacher_to_come:
+        teacher_path(config)
+    if config.quantization.aware and config.export.probabilities:
+        raise ConfigError(
+            "export.probabilities: a network that was trained under int8 arithmetic ends in logits; set this or "
+            "quantization.aware to false"
+        )
     if trains_int8_from_the_start(config) and config.nas.enabled:
         raise ConfigError(
             "quantization.from_first_epoch: the monitor looks at float networks; set this or nas.enabled to false"

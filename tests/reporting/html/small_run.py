@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from tests.reporting.made_run import write_records
 
-from nano_u.config import DatasetConfig, ExperimentConfig, config_to_yaml
+from nano_u.config import DatasetConfig, ExperimentConfig, QuantizationConfig, config_to_yaml
 from nano_u.data.image_set import ImageSet
 from nano_u.evaluation import Evaluation, MeanMaskFloor, choose_gallery, evaluate, save_gallery
 from nano_u.graph import Architecture, nano_u, summarise, write_architecture
 from nano_u.monitoring.record import StepRecord
 from nano_u.monitoring.sinks import RunFacts
 from nano_u.redundancy import GroupMoments, LayerRedundancy, aggregate, measure_layer
-from nano_u.runs import MonitorPaths, RunDirectory, write_json, write_text_atomic
+from nano_u.runs import MonitorPaths, RunDirectory, read_json, write_json, write_text_atomic
 
 EPOCHS = 6
 
@@ -59,6 +59,25 @@ def write_small_run(path: Path, *, names: Names = PLAIN, seed: int = 0, size: tu
     write_json(run.export_dir / "export.json", _export(evaluation, _evaluate(image_set, logits - 0.3)))
     write_monitor(path / "nas", network, seed)
     return path
+
+
+def refine_small_run(run: Path, *, from_first_epoch: bool = False) -> Path:
+    """Make it a distilled run that was fine-tuned under int8 arithmetic, or trained under it from the start."""
+    directory = RunDirectory(run)
+    config = ExperimentConfig(quantization=QuantizationConfig(aware=True, from_first_epoch=from_first_epoch))
+    write_text_atomic(directory.config_path, config_to_yaml(config))
+    if not from_first_epoch:
+        write_text_atomic(directory.qat_history_path, _history(epochs=3))
+    images, logits = _images(PLAIN, 0, (8, 8))
+    metrics, record = read_json(directory.metrics_path), read_json(directory.export_dir / "export.json")
+    int8, teacher = _evaluate(images, logits - 0.3).to_dict(), _evaluate(images, 2 * logits + 0.1).to_dict()
+    refined = {"best_epoch": 2, "epochs": 3, "validation": int8}
+    write_json(directory.metrics_path, {**metrics, "quantization_aware": refined, "teacher": teacher})
+    threshold = {"probability_threshold": 0.45, "int8_threshold": -11, "threshold_chosen_on": "val"}
+    write_json(directory.export_dir / "export.json", {**record, **threshold})
+    taught = {"path": "runs/teacher/best.keras", "sha256": "5a12" * 16, "parameters": 363_176}
+    write_json(directory.provenance_path, {**read_json(directory.provenance_path), "teacher": taught})
+    return run
 
 
 def small_network(names: Names = PLAIN) -> Architecture:
@@ -121,8 +140,8 @@ def _evaluate(image_set: ImageSet, logits: np.ndarray) -> Evaluation:
     return evaluate(logits, image_set, floor_probabilities=floor, resamples=50)
 
 
-def _history() -> str:
-    rows = [f"{epoch},{0.1 * epoch},{1 / epoch},{0.12 * epoch},{1.1 / epoch}" for epoch in range(1, EPOCHS + 1)]
+def _history(epochs: int = EPOCHS) -> str:
+    rows = [f"{epoch},{0.1 * epoch},{1 / epoch},{0.12 * epoch},{1.1 / epoch}" for epoch in range(1, epochs + 1)]
     return "\n".join(["epoch,iou,loss,val_iou,val_loss", *rows, ""])
 
 

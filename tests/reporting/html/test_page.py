@@ -26,7 +26,7 @@ TABLE = Table(
 
 
 def page(table: Table = TABLE, *, path: str = "one, other", data: object = None) -> str:
-    report = ComparisonReport("Title", path, (table,), None, None, (), (), {})
+    report = ComparisonReport("Title", path, (table,), None, None, (), (), (), (), {})
     return render_page("comparison.html.j2", report, sections=(("ranking", "Ranking"),), data={"numbers": data})
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.reporting.html.small_run import EPOCHS, small_network
+from tests.reporting.html.small_run import EPOCHS, refine_small_run, small_network
 
-from nano_u.config import ThresholdsConfig
+from nano_u.config import QuantizationConfig, ThresholdsConfig
 from nano_u.errors import RunError
 from nano_u.evaluation import Evaluation, load_gallery
 from nano_u.reporting.export_tables import ExportSizes
@@ -198,6 +198,69 @@ def test_a_folder_in_the_place_of_a_file_is_a_problem_of_its_part(run: Path) -> 
     (run / "nas" / "nano_u_nas_metrics.csv").mkdir()
 
     assert set(read_run_files(run).problems) == {"redundancy"}
+
+
+def test_metrics_of_a_name_that_the_user_gave_are_found(run: Path) -> None:
+    (run / "nas/nano_u_nas_metrics.csv").rename(run / "nas/mine.csv")
+    (run / "nas/nano_u_nas_run.json").rename(run / "nas/mine_run.json")
+
+    files = read_run_files(run)
+
+    assert files.monitored is not None
+    assert files.monitored.metrics_path == run / "nas/mine.csv"
+    assert files.problems == {}
+
+
+def test_what_int8_training_and_the_teacher_left_is_read(run: Path) -> None:
+    refine_small_run(run)
+    metrics = json.loads((run / "metrics.json").read_text())
+
+    files = read_run_files(run)
+
+    assert files.problems == {}
+    assert files.int8_history is not None
+    assert files.int8_history.epochs == (1, 2, 3)
+    assert files.int8_validation == Evaluation.from_dict(metrics["quantization_aware"]["validation"])
+    assert files.teacher_validation == Evaluation.from_dict(metrics["teacher"])
+    assert files.quantization == QuantizationConfig(aware=True)
+
+
+def test_int8_training_without_validation_images_is_no_damage(run: Path) -> None:
+    refine_small_run(run)
+    rewrite(run / "metrics.json", lambda record: record["quantization_aware"].update(validation=None))
+
+    files = read_run_files(run)
+
+    assert (files.int8_validation, files.problems) == (None, {})
+
+
+@pytest.mark.parametrize(
+    ("damage", "part", "message"),
+    [
+        (lambda record: record.update(teacher=[1]), "metrics of the teacher", "teacher: not an evaluation"),
+        (
+            lambda record: record.update(quantization_aware=3),
+            "metrics under int8 arithmetic",
+            "quantization_aware: holds no validation",
+        ),
+        (
+            lambda record: record["quantization_aware"]["validation"].pop("pooled"),
+            "metrics under int8 arithmetic",
+            "quantization_aware.validation: not an evaluation",
+        ),
+    ],
+)
+def test_damage_of_int8_training_or_teacher_costs_that_alone(
+    run: Path, damage: Damage, part: str, message: str
+) -> None:
+    refine_small_run(run)
+    rewrite(run / "metrics.json", damage)
+
+    files = read_run_files(run)
+
+    assert set(files.problems) == {part}
+    assert f"metrics.json: {message}" in files.problems[part]
+    assert files.validation is not None
 
 
 UNREADABLE = Path("/proc/self/mem")

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from tests.reporting.html.parsed_page import Element, ParsedPage
-from tests.reporting.html.small_run import EPOCHS, small_network, write_monitor
+from tests.reporting.html.small_run import EPOCHS, refine_small_run, small_network, write_monitor
 
+from nano_u.errors import RunError
 from nano_u.evaluation import Evaluation, load_gallery
 from nano_u.graph import layer_costs, nano_u, summarise
 from nano_u.reporting.html.page import render_page
@@ -166,6 +167,138 @@ def test_the_cost_table_is_that_of_the_architecture(page: ParsedPage) -> None:
     costs = layer_costs(small_network())
     assert table.column("layer") == [cost.layer for cost in costs]
     assert table.column("MACs") == [f"{cost.macs:,}" if cost.macs else "0" for cost in costs]
+
+
+@pytest.fixture
+def refined(run: Path) -> Path:
+    """A distilled run that was fine-tuned under int8 arithmetic."""
+    return refine_small_run(run)
+
+
+def test_a_fine_tuned_run_shows_its_second_curve_under_int8_arithmetic(refined: Path) -> None:
+    report = report_of(refined)
+    page = page_of(report)
+
+    first, second = report.learning
+    assert first.caption == "Loss and IoU by epoch, training beside validation."
+    assert second.caption == "Loss and IoU by epoch under int8 arithmetic, training beside validation."
+    assert "Float training" in str(first.svg)
+    assert "Fine-tuning under int8 arithmetic" in str(second.svg)
+    assert "best 0.360, epoch 3" in str(second.svg)
+    assert {first.caption, second.caption} <= {figure.attributes["aria-label"] for figure in figures(page)}
+    data = json.loads(page.one("script", id_="report-data").text)
+    assert data["history_int8"]["epoch"] == [1, 2, 3]
+
+
+def test_the_curve_of_a_run_under_int8_from_the_first_epoch_says_so(run: Path) -> None:
+    refine_small_run(run, from_first_epoch=True)
+
+    report = report_of(run)
+
+    (only,) = report.learning
+    assert only.caption == "Loss and IoU by epoch under int8 arithmetic, training beside validation."
+    assert "Float training" not in str(only.svg)
+    assert page_of(report).table("Float against int8").body
+    assert "epochs under int8 arithmetic" not in dict(report.facts)
+
+
+def test_teacher_float_and_simulated_int8_stand_in_one_table(refined: Path) -> None:
+    metrics = record(refined / "metrics.json")
+    teacher, before, after = (
+        entry["pooled"]
+        for entry in (metrics["teacher"], metrics["validation"], metrics["quantization_aware"]["validation"])
+    )
+
+    page = page_of(report_of(refined))
+
+    table = page.table("Validation IoU of every network")
+    assert table.column("network") == ["teacher", "float", "simulated int8"]
+    assert table.column("IoU") == [f"{entry['metrics']['iou']:.3f}" for entry in (teacher, before, after)]
+    assert table.column("against float") == [
+        f"{teacher['metrics']['iou'] - before['metrics']['iou']:+.4f}",
+        "-",
+        f"{after['metrics']['iou'] - before['metrics']['iou']:+.4f}",
+    ]
+    data = json.loads(page.one("script", id_="report-data").text)
+    assert data["validation_teacher"] == metrics["teacher"]
+    assert data["validation_int8"] == metrics["quantization_aware"]["validation"]
+
+
+def test_a_plain_run_has_no_table_of_networks_and_a_curve_without_title(report: RunReport, page: ParsedPage) -> None:
+    assert "Validation IoU of every network" not in page.text
+    (curve,) = report.learning
+    assert "Float training" not in str(curve.svg)
+
+
+def test_a_fine_tuned_run_says_which_float_network_stands_beside_int8(refined: Path) -> None:
+    path = refined / "export" / "export.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "float_model": "qat.keras, not rounded"}))
+
+    page = page_of(report_of(refined))
+
+    assert page.table("Float against int8").body
+    assert "float: qat.keras, not rounded." in page.text
+
+
+def test_the_threshold_of_the_export_and_where_it_was_chosen_are_told(refined: Path) -> None:
+    assert "Threshold: probability 0.45, int8 value -11; the best on val images." in page_of(report_of(refined)).text
+
+
+def test_provenance_names_the_teacher_and_the_epochs_under_int8(refined: Path) -> None:
+    facts = dict(report_of(refined).facts)
+
+    assert facts["teacher"] == "runs/teacher/best.keras, sha256 5a125a125a125a12, 363,176 parameters"
+    assert (facts["epochs under int8 arithmetic"], facts["best epoch of these"]) == ("3", "2")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "part"),
+    [
+        ("history.csv", "epoch,learning_rate\n1,0.1\n", "learning curves"),
+        ("history_qat.csv", "epoch,learning_rate\n1,0.1\n", "learning curves under int8 arithmetic"),
+    ],
+)
+def test_a_history_without_loss_and_iou_costs_its_picture_and_not_the_page(
+    refined: Path, name: str, content: str, part: str
+) -> None:
+    (refined / name).write_text(content)
+
+    report = report_of(refined)
+
+    assert len(report.learning) == 1
+    assert dict(report.problems) == {part: "the history holds no epoch with a loss or an IoU; there is nothing to draw"}
+    assert page_of(report).table("Accuracy on test").body
+
+
+@pytest.mark.parametrize(
+    ("function", "part", "lost"),
+    [
+        ("recommend", "recommendations", "recommendations"),
+        ("evaluation_table", "accuracy", "accuracy"),
+        ("panel_pictures", "galleries", "galleries"),
+        ("redundancy_over_training", "redundancy", "redundancy"),
+        ("layer_redundancy_table", "layers", "layers"),
+        ("correlation_pixels", "matrices", "matrices"),
+        ("memory_timeline", "memory", "memory"),
+        ("cost_table", "cost", "cost"),
+        ("int8_tables", "int8 model", "int8"),
+        ("int8_drop", "key numbers", "tiles"),
+    ],
+)
+def test_a_part_that_cannot_be_drawn_is_named_and_the_others_stand(
+    run: Path, monkeypatch: pytest.MonkeyPatch, function: str, part: str, lost: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RunError("numbers that cannot be drawn")
+
+    monkeypatch.setattr(f"nano_u.reporting.html.run_report.{function}", refuse)
+
+    report = report_of(run)
+
+    assert dict(report.problems) == {part: "numbers that cannot be drawn"}
+    assert not getattr(report, lost)
+    assert report.learning
+    assert page_of(report).open_tags == []
 
 
 def test_recommendations_come_with_their_prices_and_evidence(report: RunReport, page: ParsedPage) -> None:
@@ -352,7 +485,7 @@ def test_a_monitors_folder_alone_gives_redundancy_advice_and_memory(run: Path) -
     assert len(report.redundancy) == 3
     assert report.recommendations is not None
     assert report.memory is not None
-    assert (report.accuracy, report.learning, report.facts, report.missing) == ((), None, (), ())
+    assert (report.accuracy, report.learning, report.facts, report.missing) == ((), (), (), ())
     assert report.title == "nano_u in nas"
 
 

@@ -8,12 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from nano_u.config import ThresholdsConfig, load_experiment
+from nano_u.config import QuantizationConfig, ThresholdsConfig, load_experiment
 from nano_u.errors import NanoUError, RunError
 from nano_u.evaluation import Evaluation, Gallery, load_gallery
 from nano_u.graph import Architecture, read_architecture
 from nano_u.reporting.export_tables import ExportSizes
 from nano_u.reporting.history import History, read_history
+from nano_u.reporting.metrics_search import was_monitored
 from nano_u.reporting.monitored_run import MonitoredRun, find_metrics_csv, read_monitored_run
 from nano_u.runs import RunDirectory, read_json
 
@@ -48,11 +49,18 @@ class RunFiles:
     is_run: bool = False
     """False for a folder of a monitor's files alone."""
     thresholds: ThresholdsConfig = field(default_factory=ThresholdsConfig)
+    quantization: QuantizationConfig = field(default_factory=QuantizationConfig)
     config_text: str | None = None
     provenance: Mapping[str, Any] | None = None
     metrics: Mapping[str, Any] | None = None
     validation: Evaluation | None = None
+    int8_validation: Evaluation | None = None
+    """Of a quantisation-aware run: under simulated int8 arithmetic, on the same images."""
+    teacher_validation: Evaluation | None = None
+    """Of a distilled run: its teacher's, on the same images."""
     history: History | None = None
+    int8_history: History | None = None
+    """Of the fine-tuning under int8 arithmetic."""
     architecture: Architecture | None = None
     monitored: MonitoredRun | None = None
     evaluated: tuple[Evaluated, ...] = ()
@@ -88,18 +96,19 @@ def read_run_files(path: Path) -> RunFiles:
     config = files.attempt("configuration", lambda: load_experiment(run.config_path))
     if config is not None:
         files.thresholds = config.nas.thresholds
+        files.quantization = config.quantization
         files.config_text = run.config_path.read_text(encoding="utf-8")
     files.provenance = _json(files, "provenance", run.provenance_path)
     files.metrics = _json(files, "metrics", run.metrics_path)
-    if files.metrics is not None and files.metrics.get("validation") is not None:
-        record = files.metrics["validation"]
-        files.validation = files.attempt("metrics", lambda: _evaluation(record, run.metrics_path, "validation"))
+    _read_validations(files, run.metrics_path)
     if run.history_path.is_file():
         files.history = files.attempt("learning curves", lambda: _history(run.history_path))
+    if run.qat_history_path.is_file():
+        part = "learning curves under int8 arithmetic"
+        files.int8_history = files.attempt(part, lambda: _history(run.qat_history_path))
     if run.graph_path.is_file():
         files.architecture = files.attempt("architecture", lambda: read_architecture(run.graph_path))
-    if any((path / "nas").glob("*_nas_metrics*.csv")):
-        files.monitored = files.attempt("redundancy", lambda: read_monitored_run(find_metrics_csv(path)))
+    files.monitored = files.attempt("redundancy", lambda: _monitored(path))
     files.evaluated = _evaluations(files, run)
     files.exported = _exported(files, run)
     return files
@@ -114,6 +123,30 @@ def _mapping(path: Path) -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise RunError(f"{path}: not one of our records; run the command that wrote it again")
     return found
+
+
+def _read_validations(files: RunFiles, path: Path) -> None:
+    """What the final metrics say of the float network, of it under simulated int8 arithmetic, and of the teacher."""
+    metrics = files.metrics or {}
+    if (record := metrics.get("validation")) is not None:
+        files.validation = files.attempt("metrics", lambda: _evaluation(record, path, "validation"))
+    if (refined := metrics.get("quantization_aware")) is not None:
+        part = "metrics under int8 arithmetic"
+        files.int8_validation = files.attempt(part, lambda: _int8_validation(refined, path))
+    if (teacher := metrics.get("teacher")) is not None:
+        part = "metrics of the teacher"
+        files.teacher_validation = files.attempt(part, lambda: _evaluation(teacher, path, "teacher"))
+
+
+def _int8_validation(refined: Any, path: Path) -> Evaluation | None:
+    if not isinstance(refined, dict) or "validation" not in refined:
+        raise RunError(f"{path}: quantization_aware: holds no validation; run the command that wrote it again")
+    record = refined["validation"]
+    return None if record is None else _evaluation(record, path, "quantization_aware.validation")
+
+
+def _monitored(path: Path) -> MonitoredRun | None:
+    return read_monitored_run(find_metrics_csv(path)) if was_monitored(path) else None
 
 
 def _history(path: Path) -> History:

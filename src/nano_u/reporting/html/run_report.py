@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -19,13 +20,17 @@ from nano_u.reporting.accuracy_table import evaluation_table, interval_text
 from nano_u.reporting.bands import band_of, redundancy_bands
 from nano_u.reporting.correlation_figure import correlation_over_training, draw_correlation
 from nano_u.reporting.cost_table import cost_table
-from nano_u.reporting.export_tables import accuracy_drop_table, export_table, int8_drop
+from nano_u.reporting.export_tables import int8_drop
 from nano_u.reporting.gallery_figure import PANELS, panel_pictures
 from nano_u.reporting.heatmap_figure import draw_layer_scores, layer_heatmap
+from nano_u.reporting.history import History
 from nano_u.reporting.history_figure import draw_history
+from nano_u.reporting.html.int8_tables import int8_tables
 from nano_u.reporting.html.pictures import correlation_pixels, picture_uri
-from nano_u.reporting.html.run_files import Exported, RunFiles
+from nano_u.reporting.html.provenance_facts import provenance_facts
+from nano_u.reporting.html.run_files import RunFiles
 from nano_u.reporting.html.themed_svg import themed_svg
+from nano_u.reporting.html.validation_table import validation_table
 from nano_u.reporting.memory_figure import draw_memory_timeline, memory_timeline
 from nano_u.reporting.monitored_run import LoggedStep, MonitoredRun
 from nano_u.reporting.recommendation_text import evidence_table, recommendations_to_dict
@@ -33,6 +38,7 @@ from nano_u.reporting.recommendations import Recommendations, recommend
 from nano_u.reporting.redundancy_figure import draw_redundancy, redundancy_over_training
 from nano_u.reporting.redundancy_table import layer_redundancy_table
 from nano_u.reporting.table import MISSING, Table, ratio
+from nano_u.reporting.width_advice import removed_filters
 
 MOST_MATRICES = 12
 """Correlation matrices on the page: those of the layers with the highest scores."""
@@ -99,7 +105,7 @@ class RunReport:
     config_text: str | None
     accuracy: tuple[Table, ...]
     galleries: tuple[GalleryPart, ...]
-    learning: Picture | None
+    learning: tuple[Picture, ...]
     redundancy: tuple[Picture, ...]
     layers: Table | None
     matrices: tuple[Matrix, ...]
@@ -116,28 +122,28 @@ class RunReport:
 
 
 def run_report(files: RunFiles) -> RunReport:
-    """The page of a run."""
-    found = None if files.monitored is None else recommend(files.monitored, files.thresholds)
+    """The page of a run; a part that cannot be drawn is left out and becomes one of the problems of `files`."""
+    found = files.attempt("recommendations", lambda: _recommended(files))
     draw = Drawer()
-    matrices, left_out = _matrices(files.monitored)
+    matrices, left_out = files.attempt("matrices", lambda: _matrices(files.monitored)) or ((), 0)
     return RunReport(
         title=_title(files),
         path=str(files.path),
-        tiles=_tiles(files, found),
-        facts=_facts(files),
+        tiles=files.attempt("key numbers", lambda: _tiles(files, found)) or (),
+        facts=provenance_facts(files),
         config_text=files.config_text,
-        accuracy=_accuracy(files),
-        galleries=_galleries(files),
+        accuracy=files.attempt("accuracy", lambda: _accuracy(files)) or (),
+        galleries=files.attempt("galleries", lambda: _galleries(files)) or (),
         learning=_learning(files, draw),
-        redundancy=_redundancy(files, draw),
-        layers=_layers(files.monitored),
+        redundancy=files.attempt("redundancy", lambda: _redundancy(files, draw)) or (),
+        layers=files.attempt("layers", lambda: _layers(files.monitored)),
         matrices=matrices,
         matrices_left_out=left_out,
         recommendations=found,
         evidence=None if found is None or not found.findings else evidence_table(found, price_with_advice=True),
-        memory=_memory(files.architecture, draw),
-        cost=_cost(files.architecture),
-        int8=_int8(files.exported),
+        memory=files.attempt("memory", lambda: _memory(files.architecture, draw)),
+        cost=files.attempt("cost", lambda: _cost(files.architecture)),
+        int8=files.attempt("int8 model", lambda: _int8(files)) or (),
         missing=_missing(files),
         problems=tuple(files.problems.items()),
         data=_data(files, found),
@@ -154,6 +160,10 @@ class Drawer:
         """The figure as SVG with its caption."""
         self.count += 1
         return Picture(themed_svg(figure, label=caption, prefix=f"f{self.count}-"), caption)
+
+
+def _recommended(files: RunFiles) -> Recommendations | None:
+    return None if files.monitored is None else recommend(files.monitored, files.thresholds)
 
 
 def _title(files: RunFiles) -> str:
@@ -182,7 +192,7 @@ def _tiles(files: RunFiles, found: Recommendations | None) -> tuple[Tile, ...]:
         ]
     if files.monitored is not None and found is not None:
         tiles.append(_redundancy_tile(files, files.monitored))
-        filters = sum(change.before - change.after for entry in found.advice for change in entry.changes)
+        filters = sum(removed_filters(found.advice).values())
         thin = found.sections[-1].verdict.startswith("too little")
         tiles.append(Tile("filters that can go", MISSING if thin else f"{filters:,}", found.sections[-1].verdict))
     return tuple(tiles)
@@ -201,43 +211,11 @@ def _redundancy_tile(files: RunFiles, run: MonitoredRun) -> Tile:
     return Tile("redundancy score", f"{score:.3f}", f"{word}; 0 = independent, 1 = all repeat one")
 
 
-def _facts(files: RunFiles) -> tuple[tuple[str, str], ...]:
-    """Where the run came from, as pairs of a name and a text."""
-    record = files.provenance or {}
-    facts: list[tuple[str, str]] = []
-
-    def add(name: str, value: Any) -> None:
-        if value not in (None, "", {}, []):
-            facts.append((name, str(value)))
-
-    command = record.get("command")
-    add("started", record.get("started"))
-    add("command", shlex.join(map(str, command)) if isinstance(command, list) else command)
-    add("seed", record.get("seed"))
-    dataset = _mapping(record.get("dataset"))
-    add("data", dataset.get("source"))
-    for split, entry in _mapping(dataset.get("splits")).items():
-        entry = _mapping(entry)
-        add(f"split {split}", f"{entry.get('images')} images, sha256 {str(entry.get('sha256'))[:16]}")
-    machine = _mapping(record.get("machine"))
-    add("machine", ", ".join(str(machine[key]) for key in ("system", "architecture") if machine.get(key)))
-    add("processors", machine.get("cpus"))
-    versions = {"python": record.get("python"), **_mapping(record.get("versions"))}
-    add("versions", ", ".join(f"{name} {text}" for name, text in versions.items() if text))
-    git = _mapping(record.get("git"))
-    add("git", ", ".join(f"{key} {value}" for key, value in git.items()))
-    metrics = files.metrics or {}
-    add("epochs", metrics.get("epochs"))
-    add("best epoch", metrics.get("best_epoch"))
-    return tuple(facts)
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
 def _accuracy(files: RunFiles) -> tuple[Table, ...]:
     tables = [evaluation_table(entry.evaluation, title=f"Accuracy on {entry.name}") for entry in files.evaluated]
+    networks = validation_table(files.validation, files.int8_validation, files.teacher_validation)
+    if networks is not None:
+        tables.append(networks)
     if files.validation is not None:
         tables.append(evaluation_table(files.validation, title="Accuracy on validation images, best epoch"))
     return tuple(tables)
@@ -264,13 +242,29 @@ def _gallery_rows(gallery: Gallery) -> tuple[GalleryRow, ...]:
     )
 
 
-def _learning(files: RunFiles, draw: Drawer) -> Picture | None:
-    if files.history is None or not files.history.epochs:
-        return None
-    floor: Evaluation | None = files.validation
-    floor_iou = None if floor is None or floor.pooled.floor is None else floor.pooled.floor.iou
-    caption = "Loss and IoU by epoch, training beside validation."
-    return draw(draw_history(files.history, floor_iou=floor_iou), caption)
+def _learning(files: RunFiles, draw: Drawer) -> tuple[Picture, ...]:
+    """One picture of the training, and one of the fine-tuning under int8 arithmetic; two carry titles."""
+    under_int8 = "under int8 arithmetic"
+    always_int8 = files.quantization.aware and files.quantization.from_first_epoch
+    curves = (
+        ("learning curves", files.history, "Float training", under_int8 if always_int8 else ""),
+        (f"learning curves {under_int8}", files.int8_history, "Fine-tuning under int8 arithmetic", under_int8),
+    )
+    floor = None if files.validation is None else files.validation.pooled.floor
+    titled = files.history is not None and files.int8_history is not None
+    pictures = []
+    for part, history, title, how in curves:
+        if history is not None and history.epochs:
+            figure = partial(
+                draw_history, history, floor_iou=None if floor is None else floor.iou, title=title if titled else ""
+            )
+            caption = f"Loss and IoU by epoch{how and f' {how}'}, training beside validation."
+            pictures.append(files.attempt(part, partial(_pictured, figure, caption, draw)))
+    return tuple(picture for picture in pictures if picture is not None)
+
+
+def _pictured(figure: Callable[[], Figure], caption: str, draw: Drawer) -> Picture:
+    return draw(figure(), caption)
 
 
 def _redundancy(files: RunFiles, draw: Drawer) -> tuple[Picture, ...]:
@@ -328,15 +322,8 @@ def _cost(architecture: Architecture | None) -> Table | None:
     return None if architecture is None else cost_table(layer_costs(architecture), summarise(architecture))
 
 
-def _int8(exported: Exported | None) -> tuple[Table, ...]:
-    if exported is None:
-        return ()
-    tables = []
-    if exported.float_evaluation is not None and exported.int8_evaluation is not None:
-        tables.append(accuracy_drop_table(exported.float_evaluation, exported.int8_evaluation))
-    if exported.sizes is not None:
-        tables.append(export_table(exported.sizes, title="int8 model"))
-    return tuple(tables)
+def _int8(files: RunFiles) -> tuple[Table, ...]:
+    return () if files.exported is None else int8_tables(files.exported)
 
 
 def _missing(files: RunFiles) -> tuple[str, ...]:
@@ -362,17 +349,28 @@ def _missing(files: RunFiles) -> tuple[str, ...]:
 
 
 def _data(files: RunFiles, found: Recommendations | None) -> Mapping[str, Any]:
-    history, exported = files.history, files.exported
+    exported = files.exported
     return {
         "run": str(files.path),
         "provenance": files.provenance,
-        "history": None if history is None else {"epoch": history.epochs, **history.series},
-        "validation": None if files.validation is None else files.validation.to_dict(),
+        "history": _columns(files.history),
+        "history_int8": _columns(files.int8_history),
+        "validation": _plain(files.validation),
+        "validation_int8": _plain(files.int8_validation),
+        "validation_teacher": _plain(files.teacher_validation),
         "evaluations": {entry.name: entry.evaluation.to_dict() for entry in files.evaluated},
         "int8": None if exported is None else exported.record,
         "redundancy": None if files.monitored is None else _redundancy_series(files.monitored.steps),
         "recommendations": None if found is None else recommendations_to_dict(found),
     }
+
+
+def _columns(history: History | None) -> Mapping[str, Any] | None:
+    return None if history is None else {"epoch": history.epochs, **history.series}
+
+
+def _plain(evaluation: Evaluation | None) -> Mapping[str, Any] | None:
+    return None if evaluation is None else evaluation.to_dict()
 
 
 def _redundancy_series(logged: Sequence[LoggedStep]) -> Mapping[str, Any]:
