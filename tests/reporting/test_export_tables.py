@@ -33,11 +33,6 @@ def test_the_drop_is_float_minus_int8_in_every_row(evaluation: Evaluation, coars
         )
 
 
-def test_the_table_can_say_what_the_float_network_is(evaluation: Evaluation, coarse: Evaluation) -> None:
-    assert accuracy_drop_table(evaluation, coarse).title == "Float against int8"
-    assert accuracy_drop_table(evaluation, coarse, title="Before, after").title == "Before, after"
-
-
 @pytest.mark.parametrize(
     ("value", "text"),
     [(0.00494, "+0.0049"), (-0.0061, "-0.0061"), (-0.00001, "+0.0000"), (0.0, "+0.0000"), (None, "-")],
