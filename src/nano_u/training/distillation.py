@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,13 +91,30 @@ def compilation_of(config: ExperimentConfig) -> Compilation:
     }
     return Compilation(
         DistillationLoss(kind, alpha, temperature),
-        tuple(keras.metrics.MeanMetricWrapper(_per_image(part), name=name) for name, part in parts.items()),
+        tuple(MeanOfLoss(part, name=name) for name, part in parts.items()),
     )
 
 
-def _per_image(loss: DistillationLoss) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """The batch's value once for each of its images, so that a smaller batch weighs less, as it does in the loss."""
-    return lambda y_true, y_pred: tf.fill([tf.shape(y_pred)[0]], loss.call(y_true, y_pred))
+@keras.saving.register_keras_serializable(package="nano_u")
+class MeanOfLoss(keras.metrics.Mean):
+    """Mean of a loss over images: a smaller batch weighs less, as it does in the training's own loss."""
+
+    def __init__(self, loss: DistillationLoss, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.loss = loss
+
+    def update_state(self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor | None = None) -> None:
+        """Add one batch; `sample_weight` is not used."""
+        super().update_state(self.loss.call(y_true, y_pred), sample_weight=tf.shape(y_pred)[0])
+
+    def get_config(self) -> dict[str, Any]:
+        """The loss and the name."""
+        return {"loss": keras.saving.serialize_keras_object(self.loss), "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> MeanOfLoss:
+        """The metric of `get_config`."""
+        return cls(keras.saving.deserialize_keras_object(config["loss"]), config["name"])
 
 
 def _training(
