@@ -4,7 +4,6 @@ import dataclasses
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -265,18 +264,16 @@ def assert_is_valid(run: MonitoredRun) -> None:
         assert all(layer.num_channels >= 0 for layer in step.layers)
 
 
-def test_many_steps_of_many_layers_are_read_in_well_under_a_second(tmp_path: Path) -> None:
+def test_many_steps_of_many_layers_are_read_whole(tmp_path: Path) -> None:
     layers = tuple(make_layer(f"layer_{number}") for number in range(40))
     model = aggregate(layers)
     records = [StepRecord(epoch, 10 * epoch, layers, model) for epoch in range(1, 201)]
     paths = write_records(MonitorPaths.of("net", tmp_path), records)
 
-    started = time.process_time()
     run = read_monitored_run(paths.metrics)
-    seconds = time.process_time() - started
 
-    assert sum(len(step.layers) for step in run.steps) == 8000
-    assert seconds < 1
+    assert [step.epoch for step in run.steps] == list(range(1, 201))
+    assert all([layer.layer for layer in step.layers] == [layer.layer for layer in layers] for step in run.steps)
 
 
 def test_reading_never_imports_tensorflow(whole: MonitorPaths) -> None:
