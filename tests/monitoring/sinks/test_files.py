@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 
 from nano_u.monitoring.record import StepRecord
 from nano_u.monitoring.sinks import MonitorPaths, RunFacts, Sink, open_sinks
-from nano_u.redundancy import HISTOGRAM_BINS, MODEL_SCALAR_FIELDS, SCALAR_FIELDS, LayerRedundancy
+from nano_u.redundancy import MODEL_SCALAR_FIELDS, SCALAR_FIELDS, LayerRedundancy
 from nano_u.runs import read_json
 
 FACTS = RunFacts("net")
@@ -200,25 +199,3 @@ def test_files_close_when_the_last_save_fails(
     assert caught.value.filename == str(paths.correlations)
     with np.load(paths.correlations) as arrays:
         assert arrays["steps"].tolist() == [1]
-
-
-@pytest.mark.parametrize("tensorboard", [False, True])
-def test_one_step_of_twenty_layers_costs_little(
-    paths: MonitorPaths, record: Records, layer: Layers, tensorboard: bool
-) -> None:
-    layers = [layer(f"encoder/stage_{number}/block/relu", channels=16) for number in range(20)]
-    records = [record(1, step, *layers) for step in range(201)]
-    files = open_sinks(paths, FACTS, tensorboard=tensorboard, clock=lambda: 0.0)
-    files.write(records[0])
-
-    blocks = []
-    for begin in range(1, 201, 50):
-        started = time.process_time()
-        for one in records[begin : begin + 50]:
-            files.write(one)
-        blocks.append((time.process_time() - started) / 50)
-    files.close()
-
-    assert min(blocks) < 0.003  # measured: 0.8 ms without TensorBoard, 1.3 ms with it
-    with np.load(paths.correlations) as arrays:
-        assert arrays["histograms"].shape == (201, 20, HISTOGRAM_BINS)
