@@ -137,6 +137,7 @@ def test_the_teachers_own_override_wins_over_a_flag_for_both(tmp_path: Path) -> 
         (["epoch=3"], "override 'epoch=3': unknown key 'epoch'; did you mean 'epochs'"),
         (["teacher.epoch=3"], "teacher: override 'epoch=3': unknown key 'epoch'; did you mean 'epochs'"),
         (["teacher_weights=a.keras"], "teacher_weights: to give a trained teacher, use --teacher"),
+        (["use_distillation=false"], "use_distillation: the pipeline always distils"),
         (["model_name=nano_v"], "model_name: unknown model 'nano_v'"),
         (["teacher.model_name=nano_v"], "teacher: model_name: unknown model 'nano_v'"),
         (["model.input_shape=[50,64,3]"], "input height 50 is not divisible by 4"),
@@ -174,6 +175,8 @@ def test_three_stages_that_do_not_divide_have_a_remedy_that_works(tmp_path: Path
 def test_a_given_teacher_takes_no_settings(tiny_run: Path, tmp_path: Path) -> None:
     with pytest.raises(NanoUError, match=r"teacher\.epochs: the teacher .* is trained already"):
         plan_pipeline("synthetic", tmp_path, teacher=str(tiny_run), overrides=["teacher.epochs=3"])
+    with pytest.raises(NanoUError, match=r"--teacher-epochs: the teacher .* is trained already"):
+        plan_pipeline("synthetic", tmp_path, teacher=str(tiny_run), teacher_epochs=3)
 
 
 def test_a_students_place_that_is_taken_is_refused_before_its_teacher_is_trained(

@@ -97,6 +97,8 @@ def plan_pipeline(
     own = [text for text in overrides if not text.strip().startswith(TEACHERS_OWN)]
     teachers = [text.strip().removeprefix(TEACHERS_OWN) for text in overrides if text not in own]
     _refuse_overrides(own, teachers, given=teacher)
+    if teacher is not None and teacher_epochs is not None:
+        raise ConfigError(f"--teacher-epochs: the teacher {teacher} is trained already; leave out this or --teacher")
     settings = {
         **common,
         "epochs": epochs,
@@ -179,6 +181,8 @@ def _is_shared(override: str) -> bool:
 def _refuse_overrides(own: Sequence[str], teachers: Sequence[str], *, given: str | None) -> None:
     if any(_key(text) == "teacher_weights" for text in own):
         raise ConfigError("teacher_weights: to give a trained teacher, use --teacher")
+    if any(_key(text) == "use_distillation" for text in own):
+        raise ConfigError("use_distillation: the pipeline always distils; for a student alone, use nano-u train")
     if given is not None and teachers:
         raise ConfigError(
             f"{TEACHERS_OWN}{_key(teachers[0])}: the teacher {given} is trained already; leave out this or --teacher"
