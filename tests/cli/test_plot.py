@@ -184,6 +184,11 @@ def test_csv_draws_every_run_of_its_own_and_compare_those_together(
     [
         (["--compare", "a", "b", "--plot-type", "heatmap"], "--compare draws the comparison, not --plot-type heatmap"),
         (["--csv", "a", "--compare", "b", "c", "--plot-type", "comparison"], "draws nothing of --csv beside --compare"),
+        (
+            ["--csv", "a", "--layer", "typo"],
+            "--layer names the channels that the heatmap shows; add --plot-type heatmap",
+        ),
+        (["--csv", "a", "--all", "--plot-type", "heatmap"], "leave it or --plot-type heatmap out"),
         (["--csv", "a", "--compare", "b"], "a comparison needs two or more runs, only b is named"),
     ],
 )
@@ -202,3 +207,24 @@ def test_options_of_which_one_would_be_ignored_are_refused(
 
     assert message in capsys.readouterr().err
     assert not (tmp_path / "plots").exists()
+
+
+def test_what_was_drawn_before_a_failure_is_listed(
+    metrics: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plot", "--csv", str(metrics), "--all", "--layer", "typo", "--output-dir", str(tmp_path / "p")]) == 2
+
+    shown = capsys.readouterr()
+    listed = "".join(shown.out.split())
+    assert all(f"/p/nano_u_{kind}.png" in listed for kind in ("redundancy", "correlation", "dashboard"))
+    assert "typo" in shown.err
+
+
+def test_runs_whose_names_differ_only_in_what_a_file_name_cannot_hold_keep_their_own_pictures(tmp_path: Path) -> None:
+    for name in ("a b", "a-b"):
+        write_run(tmp_path / name)
+    files = [str(tmp_path / name) for name in ("a b", "a-b")]
+
+    assert main(["plot", "--csv", *files, "--output-dir", str(tmp_path / "p")]) == 0
+
+    assert drawn(tmp_path / "p") == ["a-b-nano_u-2_dashboard.png", "a-b-nano_u_dashboard.png"]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from nano_u.errors import ModelError
 from nano_u.graph.architectures import bu_net, nano_u
-from nano_u.graph.channel_groups import ChannelCut, ChannelSource, channel_sources, removed_by_producer
+from nano_u.graph.channel_groups import ChannelSource, channel_sources
 from nano_u.graph.price import narrowed
 from nano_u.graph.record import Architecture, Node
 
@@ -219,39 +219,6 @@ def test_an_unknown_tensor_brings_up_the_names_near_it() -> None:
         channel_sources(network(conv("a", 2)), "qqq")
 
 
-def test_dropped_channels_are_counted_per_producer() -> None:
-    sources = (ChannelSource(("a", "c"), 0, 4, None), ChannelSource(("b",), 4, 7, None))
-
-    assert removed_by_producer(sources, [5, 0, 3]) == ChannelCut({"a": 2, "c": 2, "b": 1}, (0, 3, 5), ())
-    assert removed_by_producer(sources, [2, 2, 2]) == ChannelCut({"a": 1, "c": 1}, (2,), ())
-    assert removed_by_producer(sources, []) == ChannelCut({}, (), ())
-
-
-def test_fixed_channels_stay() -> None:
-    sources = (ChannelSource(("a",), 0, 2, "they are an output"), ChannelSource(("b",), 2, 5, None))
-
-    assert removed_by_producer(sources, [1, 2, 3]) == ChannelCut({"b": 2}, (2, 3), (1,))
-
-
-def test_the_last_filter_of_a_layer_stays() -> None:
-    sources = (ChannelSource(("a",), 0, 2, None), ChannelSource(("b",), 2, 3, None))
-
-    assert removed_by_producer(sources, [0, 1, 2]) == ChannelCut({"a": 1}, (1,), (0, 2))
-
-
-def test_a_filter_that_is_read_twice_goes_only_when_both_its_channels_do() -> None:
-    sources = channel_sources(network(conv("a", 3), conv("b", 2), concat("all", "a", "b", "a")), "all")
-
-    assert removed_by_producer(sources, [1, 6]) == ChannelCut({"a": 1}, (1, 6), ())
-    assert removed_by_producer(sources, [1, 5, 7, 3]) == ChannelCut({"b": 1}, (3,), (1, 5, 7))
-
-
-@pytest.mark.parametrize("channel", [-1, 7])
-def test_channels_that_a_tensor_does_not_have_are_refused(channel: int) -> None:
-    with pytest.raises(ModelError, match=f"must lie in 0 to 6, got .*{channel}"):
-        removed_by_producer((ChannelSource(("a",), 0, 7, None),), [channel, 3])
-
-
 KINDS = [*["conv2d"] * 4, *["add"] * 4, *["concat"] * 3, "batch_norm", "depthwise_conv2d", "opaque"]
 
 
@@ -358,16 +325,18 @@ def test_a_cut_leaves_a_network_that_fits_together_and_touches_nothing_else(
     net: Architecture, data: st.DataObject
 ) -> None:
     name = data.draw(st.sampled_from(sorted(net.shapes)))
-    width = net.shapes[name][-1]
-    drop = data.draw(st.lists(st.integers(0, width - 1), unique=True))
+    removed: dict[str, int] = {}
+    for source in channel_sources(net, name):
+        if source.fixed is None and not removed.keys() & set(source.producers):
+            count = data.draw(st.integers(0, source.stop - source.start - 1))
+            removed |= dict.fromkeys(source.producers, count)
 
-    cut = removed_by_producer(channel_sources(net, name), drop)
-    narrow = narrowed(net, cut.filters)
+    narrow = narrowed(net, removed)
 
-    assert narrow.shapes[name][-1] == width - len(cut.dropped)
-    assert sorted(cut.dropped + cut.kept) == sorted(drop)
+    gone = sum(removed[source.producers[0]] for source in channel_sources(net, name) if source.fixed is None)
+    assert narrow.shapes[name][-1] == net.shapes[name][-1] - gone
     for node in net.nodes:
         assert narrow.by_name[node.name].filters == (
-            None if node.filters is None else node.filters - cut.filters.get(node.name, 0)
+            None if node.filters is None else node.filters - removed.get(node.name, 0)
         )
     assert all(narrow.shapes[output] == net.shapes[output] for output in net.outputs)

@@ -104,9 +104,11 @@ def test_every_buffer_starts_on_an_aligned_address() -> None:
 def test_a_transposed_convolution_also_needs_its_accumulators() -> None:
     op = DeployedOp("t", "conv2d_transpose", ("x",), (32, 32, 4), ("t",))
 
-    planned = planned_bytes(DeployedGraph((op,), ("x",), ("t",), ((16, 16, 4),)))
+    graph = DeployedGraph((op,), ("x",), ("t",), ((16, 16, 4),))
 
-    assert planned == 16 * 16 * 4 + 32 * 32 * 4 + 4 * 32 * 32 * 4
+    assert planned_bytes(graph) == 16 * 16 * 4 + 32 * 32 * 4 + 4 * 32 * 32 * 4
+    # The accumulators are the largest, so they lie at the bottom and the tensors on top of them.
+    assert {name: place.offset for name, place in place_tensors(graph).items()} == {"t": 16_384, "x": 20_480}
 
 
 def test_every_tensor_has_its_place_for_its_whole_life() -> None:

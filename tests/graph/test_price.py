@@ -40,11 +40,11 @@ def test_the_price_of_two_filters_is_what_their_own_and_their_readers_weights_co
     assert cost.peak_activation_bytes == 64 * (3 + 2) - 64 * (4 + 4)
 
 
-def test_the_price_says_whether_the_peak_moved_and_where_it_lies() -> None:
+def test_the_price_holds_where_ram_peaks_before_and_after() -> None:
     moved, stays = price(separable(), {"point": 2}), price(nano_u(), {"bottleneck_block1_pointwise": 50})
 
-    assert (moved.peak_moved, moved.before.peak_layer, moved.peak_layer) == (True, "depth", "point")
-    assert (stays.peak_moved, stays.peak_layer) == (False, "decoder2_block1_depthwise")
+    assert (moved.before.peak_layer, moved.after.peak_layer) == ("depth", "point")
+    assert stays.before.peak_layer == stays.after.peak_layer == "decoder2_block1_depthwise"
     assert stays.peak_activation_bytes == 0
 
 

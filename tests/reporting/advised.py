@@ -62,7 +62,7 @@ def run_of(
             model.correlation_std,
             model.trace,
             model.condition_number,
-            {},
+            model.num_layers,
             tuple(layers),
         )
         for epoch in range(1, steps + 1)

@@ -68,7 +68,7 @@ def logged(epoch: int, score: float | None = 0.5, *layers: LayerRedundancy, **ch
         "correlation_std": None,
         "trace": None,
         "condition_number": None,
-        "further": {},
+        "num_layers": None,
         "layers": layers,
     }
     return LoggedStep(**{**fields, **changed})
@@ -97,7 +97,6 @@ def recorded(
     # Where nothing was recorded there is rubbish, so that whoever reads it is found out.
     counts = [[[999] * bins if found is None else list(found) for found in row] for row in histograms]
     return Correlations(
-        tuple((index, 10 * index) for index in range(len(histograms))),
         tuple(layers),
         np.linspace(0, 1, bins + 1),
         np.array(counts, np.int64).reshape(len(histograms), len(layers), bins),
@@ -134,7 +133,7 @@ def realistic_run(
         correlations=recorded(
             [[[9, 5, 3, 1]] * len(names)] * epochs, layers=names, matrices=dict.fromkeys(names, matrix)
         ),
-        facts=MonitorFacts(name, 123_456_789, 9_876_543_210, 3, tuple((epoch, epoch / 50) for epoch in range(epochs))),
+        facts=MonitorFacts(name, 123_456_789, 9_876_543_210, tuple((epoch, epoch / 50) for epoch in range(epochs))),
     )
 
 

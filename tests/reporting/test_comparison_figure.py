@@ -32,7 +32,7 @@ KNOWN = monitored(
     logged(1, 0.4, correlation_mean=0.2),
     logged(2, None, correlation_mean=0.3),
     name="wide",
-    facts=MonitorFacts("wide", 45_678, 9_870_000, 1, ((1, 0.7), (2, None), (3, 0.8))),
+    facts=MonitorFacts("wide", 45_678, 9_870_000, ((1, 0.7), (2, None), (3, 0.8))),
 )
 UNKNOWN = monitored(logged(5, 0.9), name="other")
 

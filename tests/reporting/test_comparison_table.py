@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from tests.reporting.monitored import logged, monitored
 
 from nano_u.graph import CostSummary, nano_u, summarise
 from nano_u.reporting.comparison_table import difference_table, ranking_table
@@ -21,8 +22,8 @@ def test_an_experiment_is_the_mean_over_its_seeds_of_what_was_measured() -> None
     experiment = ExperimentResult(
         "a",
         (
-            run(1, 0.5, test_iou=0.25, redundancy_score=0.25, floor_iou=0.125, cost=COST),
-            run(2, 0.75, redundancy_score=0.75, floor_iou=0.375, cost=COST),
+            run(1, 0.5, test_iou=0.25, monitored=monitored(logged(1, 0.25)), floor_iou=0.125, cost=COST),
+            run(2, 0.75, monitored=monitored(logged(1, 0.75)), floor_iou=0.375, cost=COST),
             run(3, None),
         ),
     )
@@ -50,7 +51,9 @@ def test_runs_of_several_networks_have_no_cost_of_their_own() -> None:
 
 
 def test_the_ranking_shows_accuracy_and_cost_and_dashes_for_what_is_missing() -> None:
-    first = ExperimentResult("first", (run(1, 0.75, test_iou=0.5, cost=COST), run(2, 0.5, redundancy_score=0.125)))
+    first = ExperimentResult(
+        "first", (run(1, 0.75, test_iou=0.5, cost=COST), run(2, 0.5, monitored=monitored(logged(1, 0.125))))
+    )
     last = ExperimentResult("last", (run(1, None),))
 
     table = ranking_table([first, last], warnings=["left out: gone"])

@@ -46,7 +46,6 @@ def test_arrays_come_back_by_name_and_cannot_be_changed(tmp_path: Path, save: Ca
 
     found = read_correlations(path)
 
-    assert found.keys == ((1, 10), (2, 20))
     assert found.layers == ("a", "größe", "c")
     for name in ("bin_edges", "histograms", "recorded"):
         np.testing.assert_array_equal(getattr(found, name), wanted[name])
@@ -69,7 +68,7 @@ def test_a_history_without_steps_has_none(tmp_path: Path) -> None:
 
     found = read_correlations(written(tmp_path, empty))
 
-    assert (found.keys, found.layers, dict(found.matrices)) == ((), (), {})
+    assert (found.layers, dict(found.matrices)) == ((), {})
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ RUN = monitored(
         condition_number=12345.0,
     ),
     correlations=recorded([[[1, 0, 0, 1], None], [[0, 0, 0, 4], [0, 4, 0, 0]]]),
-    facts=MonitorFacts("net", 45_678, 9_876_543, 1, ((1, 0.7), (2, 0.812), (3, None))),
+    facts=MonitorFacts("net", 45_678, 9_876_543, ((1, 0.7), (2, 0.812), (3, None))),
 )
 BARE = monitored(logged(2, None))
 
@@ -99,7 +99,7 @@ def test_what_is_not_known_is_a_dash_and_never_a_number() -> None:
 
 
 def test_a_run_without_any_accuracy_has_none() -> None:
-    facts = MonitorFacts("net", None, None, None, ((1, None),))
+    facts = MonitorFacts("net", None, None, ((1, None),))
 
     assert summary(monitored(logged(1, 0.5), facts=facts))["validation IoU, last"] == "-"
 

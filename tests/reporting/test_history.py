@@ -51,3 +51,11 @@ def test_damage_is_refused_with_its_line(tmp_path: Path, text: str, message: str
 def test_a_missing_file_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no such file"):
         read_history(tmp_path / "history.csv")
+
+
+def test_bytes_that_are_no_text_are_one_clear_line(tmp_path: Path) -> None:
+    path = tmp_path / "history.csv"
+    path.write_bytes(b"epoch,loss\n1,\xff\n")
+
+    with pytest.raises(RunError, match=r"history\.csv: not UTF-8 text; the run is damaged"):
+        read_history(path)

@@ -27,8 +27,8 @@ def test_every_column_is_the_field_of_its_name(tmp_path: Path) -> None:
     steps = read_logged_steps(written(tmp_path, text), None)
 
     assert steps == (
-        LoggedStep(1, 10, 0.5, 0.25, 0.125, 3.5, 100.0, {"mine": -7.5, "num_layers": 3.0}, ()),
-        LoggedStep(2, 20, None, None, None, None, None, {"mine": None, "num_layers": 0.0}, ()),
+        LoggedStep(1, 10, 0.5, 0.25, 0.125, 3.5, 100.0, 3.0, ()),
+        LoggedStep(2, 20, None, None, None, None, None, 0.0, ()),
     )
 
 
@@ -39,12 +39,12 @@ def test_columns_may_stand_in_any_order(tmp_path: Path) -> None:
     assert read_logged_steps(written(tmp_path, backwards), None) == in_order
 
 
-def test_a_column_of_notes_is_left_out_and_one_of_numbers_or_nothing_is_not(tmp_path: Path) -> None:
+def test_columns_of_notes_and_of_nothing_are_no_damage(tmp_path: Path) -> None:
     text = f"{HEADER},note,empty\n{ROW},first try,\n2,20,,,,,,,\n"
 
     steps = read_logged_steps(written(tmp_path, text), None)
 
-    assert [step.further for step in steps] == [{"empty": None}, {"empty": None}]
+    assert [(step.redundancy_score, step.num_layers) for step in steps] == [(0.5, None), (None, None)]
 
 
 def test_a_later_epoch_may_count_its_steps_anew(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.colors import same_color
 from tests.reporting.monitored import SUFFIXES, assert_texts_are_apart_and_inside, save_everywhere
 
-from nano_u.graph import Architecture, Node, nano_u
+from nano_u.graph import Architecture, Node, nano_u, summarise
 from nano_u.reporting.figure_style import ORANGE, SKY
 from nano_u.reporting.memory_figure import (
     MOST_NAMED_OPS,
@@ -39,9 +39,9 @@ def test_two_operators_hold_input_and_output_each() -> None:
         ops=("first", "second"),
         live=(16 + 64, 64 + 32),
         tensors=(
-            TensorSpan("image", 64, 16, 0, 0, at_peak=False),
-            TensorSpan("first", 0, 64, 0, 1, at_peak=True),
-            TensorSpan("second", 64, 32, 1, 1, at_peak=True),
+            TensorSpan("image", 64, 16, 0, 0),
+            TensorSpan("first", 0, 64, 0, 1),
+            TensorSpan("second", 64, 32, 1, 1),
         ),
         planned=96,
     )
@@ -55,6 +55,16 @@ def test_bytes_in_use_are_of_the_data_and_the_plan_is_of_aligned_buffers() -> No
     assert found.live == (18,)
     assert [(span.offset, span.size) for span in found.tensors] == [(16, 16), (0, 16)]
     assert found.planned == 32
+
+
+def test_the_plan_holds_what_an_operator_needs_beside_its_tensors() -> None:
+    nodes = (
+        Node("in", "input", shape=(8, 8, 3)),
+        Node("up", "conv2d_transpose", ("in",), filters=4, window=(2, 2), strides=(2, 2)),
+    )
+    architecture = Architecture("up", nodes, ("up",))
+
+    assert memory_timeline(architecture).planned == summarise(architecture).planned_activation_bytes
 
 
 def test_the_first_of_equal_peaks_is_named() -> None:
@@ -71,7 +81,7 @@ def test_the_peak_of_the_default_network_is_where_it_was_measured() -> None:
 
     assert found.ops[found.peak_op] == "decoder2_block1_depthwise"
     assert max(found.live) == found.live[found.peak_op] == found.planned == 196_608
-    assert sorted(span.name for span in found.tensors if span.at_peak) == [
+    assert sorted(span.name for span in found.tensors if found.is_at_peak(span)) == [
         "decoder2_block1_depthwise",
         "decoder2_upsample",
     ]

@@ -32,11 +32,11 @@ def written(folder: Path, text: str) -> Path:
 def test_facts_come_back_by_name(tmp_path: Path) -> None:
     facts = read_monitor_facts(written(tmp_path, json.dumps(GOOD)))
 
-    assert facts == MonitorFacts("net", 17112, 11074560, -1, ((1, 0.25), (3, None), (4, 1.0)))
+    assert facts == MonitorFacts("net", 17112, 11074560, ((1, 0.25), (3, None), (4, 1.0)))
 
 
 def test_what_is_null_or_not_there_is_not_known(tmp_path: Path) -> None:
-    unknown = MonitorFacts("net", None, None, None, ())
+    unknown = MonitorFacts("net", None, None, ())
 
     for record in (
         {"model_name": "net"},

@@ -19,6 +19,8 @@ from tests.reporting.made_run import (
     write_records,
     write_run,
 )
+from tests.reporting.monitored import layer as scored
+from tests.reporting.monitored import logged, monitored
 
 from nano_u.errors import ModelError, RunError
 from nano_u.graph import bu_net, write_architecture
@@ -56,9 +58,9 @@ def assert_tells(run: MonitoredRun, records: list[StepRecord], extra: tuple[str,
     """Whether the run's steps are these records, value by value."""
     assert [(step.epoch, step.step) for step in run.steps] == [(record.epoch, record.step) for record in records]
     for step, record in zip(run.steps, records, strict=True):
-        model = {**dict.fromkeys(extra), **record.model.scalars()}
-        assert {name: getattr(step, name) for name in REQUIRED} == {name: model.pop(name) for name in REQUIRED}
-        assert step.further == model
+        model = record.model.scalars()
+        read = (*REQUIRED, "num_layers")
+        assert {name: getattr(step, name) for name in read} == {name: model[name] for name in read}
         assert step.layers == tuple(as_in_a_table(layer, extra) for layer in record.layers)
 
 
@@ -70,8 +72,8 @@ def test_what_the_monitor_wrote_comes_back_value_by_value(whole: MonitorPaths) -
     assert_tells(run, records)
     assert run.architecture == NETWORK
     assert run.facts is not None
-    assert (run.facts.model_name, run.facts.parameters, run.facts.macs, run.facts.seed) == (
-        *(FACTS.model_name, FACTS.parameters, FACTS.macs, FACTS.seed),
+    assert (run.facts.model_name, run.facts.parameters, run.facts.macs) == (
+        *(FACTS.model_name, FACTS.parameters, FACTS.macs),
     )
     assert run.facts.validation_iou == ((1, 0.1), (2, 0.2))
 
@@ -82,7 +84,6 @@ def test_histograms_and_matrices_come_back_value_by_value(whole: MonitorPaths) -
     found = read_monitored_run(whole.metrics).correlations
 
     assert found is not None
-    assert found.keys == ((1, 10), (2, 20))
     assert found.layers == ("conv", "a/b", "c,")
     np.testing.assert_array_equal(found.bin_edges, np.linspace(0, 1, HISTOGRAM_BINS + 1))
     for index, record in enumerate(records):
@@ -122,17 +123,26 @@ def test_every_run_of_a_folder_has_its_own_files(tmp_path: Path, csv_path: str |
     records = {number: make_record(1, 10 * number) for number in (1, 2, 3)}
 
     written = {
-        number: write_records(names, [record], facts=RunFacts("net", seed=number)) for number, record in records.items()
+        number: write_records(names, [record], facts=RunFacts("net", parameters=number))
+        for number, record in records.items()
     }
 
     for number, paths in written.items():
         run = read_monitored_run(paths.metrics)
         assert_tells(run, [records[number]])
         assert run.facts is not None
-        assert run.facts.seed == number
+        assert run.facts.parameters == number
         assert run.correlations is not None
-        assert run.correlations.keys == ((1, 10 * number),)
     assert find_metrics_csv(tmp_path) == written[3].metrics
+
+
+def test_scores_of_layers_that_come_and_go_have_gaps_and_stand_in_the_order_of_their_first_step() -> None:
+    run = monitored(
+        logged(1, 0.5, scored("b", 0.1)), logged(2, 0.5, scored("a", 0.2), scored("b", None)), logged(3), logged(4)
+    )
+
+    assert list(run.layer_scores().items()) == [("b", (0.1, None, None, None)), ("a", (None, 0.2, None, None))]
+    assert monitored(logged(1)).layer_scores() == {}
 
 
 ABSENT = {

@@ -212,3 +212,11 @@ def test_json_holds_what_the_text_says() -> None:
     assert record["layers"][0]["advice"]["changes"] == [{"layer": "conv", "before": 16, "after": 12}]
     assert record["total"]["parameters"] == -128
     assert record["layers"][0]["score"] == found.findings[0].score
+
+
+def test_dead_channels_beyond_those_named_are_counted() -> None:
+    layers = [dataclasses.replace(measured(f"layer{number}"), dead_channels=2) for number in range(6)]
+
+    (line,) = [line for line in recommend(run_of(layers), THRESHOLDS).sections[2].lines if line.startswith("Dead")]
+
+    assert line == "Dead channels: 2 in layer0, 2 in layer1, 2 in layer2, 2 in layer3 and 2 more."

@@ -22,13 +22,11 @@ from nano_u.config import ThresholdsConfig
 from nano_u.reporting.figure_style import INK, VERMILION
 from nano_u.reporting.monitored_run import MonitoredRun
 from nano_u.reporting.redundancy_figure import (
-    LONGEST_NAME,
     NAMED_LAYERS,
     LayerLine,
     RedundancyOverTraining,
     draw_redundancy,
     redundancy_over_training,
-    shortened,
 )
 from nano_u.reporting.training_axis import TrainingAxis
 from nano_u.reporting.trend import Trend
@@ -196,7 +194,10 @@ def test_all_layers_are_drawn_and_those_without_a_name_are_counted() -> None:
     assert len(drawn) == 41
     assert len(legend(figure)) == 1 + NAMED_LAYERS + 1
     assert legend(figure)[-1] == "35 other layers"
-    assert all(0 <= value <= 1 for entry in drawn for value in entry.get_ydata())
+    by_score = sorted(run.layer_scores().values(), key=lambda scores: -(scores[-1] or 0.0))
+    in_order = [scores for scores in run.layer_scores().values() if scores not in by_score[:NAMED_LAYERS]]
+    model = tuple(step.redundancy_score for step in run.steps)
+    assert [tuple(entry.get_ydata()) for entry in drawn] == [model, *by_score[:NAMED_LAYERS], *in_order]
 
 
 def test_a_single_other_layer_has_its_own_name() -> None:
@@ -238,23 +239,6 @@ def test_a_run_that_was_looked_at_within_epochs_has_steps_on_its_axis() -> None:
 
     assert axes.get_xlabel() == "optimizer step"
     assert list(axes.lines[0].get_xdata()) == [5, 10]
-
-
-@pytest.mark.parametrize(
-    ("name", "short"),
-    [
-        ("conv", "conv"),
-        ("a" * LONGEST_NAME, "a" * LONGEST_NAME),
-        ("x" + "a" * LONGEST_NAME, "..." + "a" * (LONGEST_NAME - 3)),
-    ],
-)
-def test_long_names_keep_their_end(name: str, short: str) -> None:
-    assert shortened(name) == short
-    assert len(short) <= LONGEST_NAME
-
-
-def test_a_name_can_be_shortened_to_any_length() -> None:
-    assert shortened("encoder/conv1", 8) == "...conv1"
 
 
 def test_no_name_is_read_as_mathematics(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 from rich.console import Console
+from tests.reporting.monitored import assert_texts_are_apart_and_inside
 
 from nano_u.redundancy import GroupMoments, LayerRedundancy, aggregate, measure_layer
 from nano_u.reporting import (
@@ -187,3 +188,10 @@ def test_one_layer_without_score_can_be_drawn(tmp_path: Path) -> None:
 
     assert "one channel has no other to repeat" in [text.get_text() for text in figure.axes[0].texts]
     save_figure(figure, tmp_path / "bars.png")
+
+
+def test_a_long_title_is_never_read_as_mathematics_and_stays_inside() -> None:
+    figure = draw_redundancy_bars(redundancy_bars((record("$b_{c$"),)), title="$b_{c$ of a long name " * 9)
+
+    assert_texts_are_apart_and_inside(figure)
+    assert figure.get_suptitle().count("\n") == 2

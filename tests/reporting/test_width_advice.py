@@ -49,6 +49,19 @@ def test_a_layer_that_the_record_lacks_has_no_price() -> None:
     assert (advice.price, advice.no_price) == (None, "graph.json has no layer of that name")
 
 
+def test_a_layer_that_is_called_like_the_record_is_not_taken_for_one_that_it_lacks() -> None:
+    nodes = (
+        Node("image", "input", shape=(8, 8, 16)),
+        Node("graph.json", "opaque", ("image",), shape=(8, 8, 16)),
+        Node("head", "conv2d", ("graph.json",), filters=1),
+    )
+    found = findings(measured("graph.json", copies=4))
+
+    (advice,) = width_advice(found, Architecture("x", nodes, ("head",)), THRESHOLDS)
+
+    assert (advice.changes, advice.no_price) == ((), "graph.json makes them, and what it does is unknown")
+
+
 def test_channels_of_the_input_cannot_be_cut_and_the_reason_is_said() -> None:
     nodes = (
         Node("image", "input", shape=(8, 8, 16)),

@@ -181,7 +181,7 @@ def test_a_run_whose_thresholds_are_damaged_is_reported_after_the_others_are_dra
 
     assert [path.name for path in results.files] == ["good-nano_u_dashboard.png", "comparison.png"]
     assert list(results.failures) == [bad]
-    assert "epohcs" in results.failures[bad]
+    assert "epohcs" in str(results.failures[bad])
     with pytest.raises(ConfigError, match="epohcs"):
         plot_runs(PlotRequest((bad,), ("dashboard",), output_dir=tmp_path / "p"))
 
@@ -198,10 +198,20 @@ def test_a_picture_that_fails_keeps_those_before_it_and_the_other_runs(tmp_path:
         "whole-nano_u_redundancy.png",
         "whole-nano_u_heatmap.png",
     ]
-    assert "a heatmap needs the file of layers" in results.failures[lacking.metrics]
+    assert "a heatmap needs the file of layers" in str(results.failures[lacking.metrics])
+
+
+def test_what_the_only_run_had_drawn_before_it_failed_is_told(tmp_path: Path) -> None:
+    lacking = write_run(tmp_path / "lacking")
+    lacking.layers.unlink()
+
+    results = plot_runs(PlotRequest((lacking.metrics,), ("redundancy", "heatmap"), output_dir=tmp_path))
+
+    assert results.files == (tmp_path / "nano_u_redundancy.png",)
     with pytest.raises(ConfigError, match="a heatmap needs the file of layers"):
-        plot_runs(PlotRequest((lacking.metrics,), kinds, output_dir=tmp_path / "alone"))
-    assert [path.name for path in (tmp_path / "alone").iterdir()] == ["nano_u_redundancy.png"]
+        results.raise_failures()
+    with pytest.raises(ConfigError, match="a heatmap needs the file of layers"):
+        plot_runs(PlotRequest((lacking.metrics,), ("heatmap",), output_dir=tmp_path))
 
 
 def test_a_heatmap_without_layers_is_skipped_where_that_is_allowed(tmp_path: Path) -> None:

@@ -66,8 +66,9 @@ def plot_command(
     own, compared = _expanded(csv or ()), _expanded(compare or ())
     if not own and not compared:
         raise ConfigError("plot: name the monitor's files: --csv RUN/nas/MODEL_nas_metrics.csv, or --csv RUN")
-    if not draw_all:
-        _check_plot_type(plot_type, own, compared)
+    if draw_all and plot_type is not None:
+        raise ConfigError(f"plot: --all draws every picture; leave it or --plot-type {plot_type.value} out")
+    _check_plot_type(plot_type, own, compared)
     one_by_one = own or (compared if draw_all or recommendations else [])
     wants_comparison = len(own) > 1 if draw_all else plot_type is PlotType.comparison
     request = PlotRequest(

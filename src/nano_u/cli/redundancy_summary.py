@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nano_u.redundancy import judged_at
 from nano_u.reporting.table import MISSING, Column, Table, count, ratio
 
 if TYPE_CHECKING:
@@ -58,7 +59,5 @@ def _row(layer: LayerRedundancy, layers: tuple[LayerRedundancy, ...]) -> tuple[s
 
 def _judged(layer: LayerRedundancy, layers: tuple[LayerRedundancy, ...]) -> LayerRedundancy | None:
     """The layer itself, or where its channels meet a linear layer; None where that is not monitored or too thin."""
-    if layer.keep is None:
-        reason = layer.removable_reason or ""
-        layer = next((other for other in layers if reason.endswith(f"see '{other.layer}'")), layer)
-    return layer if layer.keep is not None and layer.reliable else None
+    found = layer if layer.keep is not None else judged_at(layer, layers)
+    return found if found is not None and found.keep is not None and found.reliable else None

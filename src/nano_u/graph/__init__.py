@@ -1,7 +1,7 @@
 """Networks as plain records: what they compute and what they cost, without any framework."""
 
 from nano_u.graph.architectures import bu_net, nano_u
-from nano_u.graph.channel_groups import ChannelCut, ChannelSource, channel_sources, removed_by_producer
+from nano_u.graph.channel_groups import ChannelSource, channel_sources
 from nano_u.graph.chips import CHIPS, Chip, Fit, fits, get_chip
 from nano_u.graph.cost import CostSummary, LayerCost, layer_costs, summarise
 from nano_u.graph.deployed import DeployedGraph, DeployedOp, deploy
@@ -12,7 +12,6 @@ from nano_u.graph.record import Architecture, Node
 __all__ = [
     "CHIPS",
     "Architecture",
-    "ChannelCut",
     "ChannelSource",
     "Chip",
     "CostSummary",
@@ -34,7 +33,6 @@ __all__ = [
     "peak_remedy",
     "price",
     "read_architecture",
-    "removed_by_producer",
     "summarise",
     "write_architecture",
 ]

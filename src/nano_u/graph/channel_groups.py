@@ -7,7 +7,6 @@ layers of the group. Every layer of a group that can be cut at all has as many f
 from __future__ import annotations
 
 import difflib
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, chain
@@ -36,15 +35,6 @@ class ChannelSource:
     fixed: str | None
 
 
-@dataclass(frozen=True)
-class ChannelCut:
-    """What dropping channels of a tensor means: `filters` that each producer loses, and channels that go or stay."""
-
-    filters: Mapping[str, int]
-    dropped: tuple[int, ...]
-    kept: tuple[int, ...]
-
-
 def channel_sources(architecture: Architecture, tensor_name: str) -> tuple[ChannelSource, ...]:
     """Sources of all output channels of the layer `tensor_name`, in channel order.
 
@@ -63,41 +53,6 @@ def channel_sources(architecture: Architecture, tensor_name: str) -> tuple[Chann
         sources.append(ChannelSource(producers, start, stop, group.fixed))
         start = stop
     return tuple(sources)
-
-
-def removed_by_producer(sources: Sequence[ChannelSource], drop: Sequence[int]) -> ChannelCut:
-    """How many filters each producer loses when the channels `drop` go, and which of these had to be kept.
-
-    `sources` are those of one tensor. A channel of `drop` is among `kept` where it is fixed; where the same filter also
-    makes a channel of this tensor that is not dropped; and, lowest number first, where its layer would lose its last
-    filter. Producers that lose nothing are left out.
-
-    Raises ModelError for a channel that the tensor does not have.
-    """
-    channels = sources[-1].stop if sources else 0
-    wanted = set(drop)
-    if not wanted <= set(range(channels)):
-        raise ModelError(f"channels to drop must lie in 0 to {channels - 1}, got {sorted(wanted)}")
-    filters: dict[str, int] = {}
-    dropped: list[int] = []
-    for producers, starts, width in _places(sources):
-        gone = [index for index in range(width) if wanted.issuperset(start + index for start in starts)]
-        if len(gone) == width:
-            gone = gone[1:]
-        if gone:
-            filters.update(dict.fromkeys(producers, len(gone)))
-            dropped += [start + index for start in starts for index in gone]
-    return ChannelCut(filters, tuple(sorted(dropped)), tuple(sorted(wanted.difference(dropped))))
-
-
-def _places(sources: Sequence[ChannelSource]) -> Iterator[tuple[tuple[str, ...], list[int], int]]:
-    """Each group that can be cut: its producers, the channels at which it starts, and its width."""
-    places = defaultdict(list)
-    for source in sources:
-        if source.fixed is None:
-            places[source.producers, source.stop - source.start].append(source.start)
-    for (producers, width), starts in places.items():
-        yield producers, starts, width
 
 
 def _hint(name: str, known: Sequence[str]) -> str:

@@ -29,17 +29,13 @@ def planned_bytes(graph: DeployedGraph) -> int:
 
     A transposed convolution also gets its int32 accumulators.
     """
-    buffers = _tensor_buffers(graph)
-    for index, op in enumerate(graph.ops):
-        if op.op == "conv2d_transpose":
-            buffers.append((_aligned(4 * graph.tensor_bytes[op.name]), index, index))
-    return max((place.offset + place.size for place in place_buffers(buffers)), default=0)
+    return max((place.offset + place.size for place in place_buffers(_buffers(graph))), default=0)
 
 
 def place_tensors(graph: DeployedGraph) -> dict[str, Placement]:
-    """Where the planner puts every activation tensor, by the tensor's name."""
-    places = place_buffers(_tensor_buffers(graph))
-    return dict(zip(graph.lifetimes, places, strict=True))
+    """Where the planner of `planned_bytes` puts every activation tensor, by the tensor's name."""
+    places = place_buffers(_buffers(graph))
+    return dict(zip(graph.lifetimes, places, strict=False))
 
 
 class Placement(NamedTuple):
@@ -71,8 +67,15 @@ def place_buffers(buffers: Sequence[tuple[int, int, int]]) -> list[Placement]:
     return [places[index] for index in range(len(buffers))]
 
 
-def _tensor_buffers(graph: DeployedGraph) -> list[tuple[int, int, int]]:
-    return [(_aligned(graph.tensor_bytes[name]), *span) for name, span in graph.lifetimes.items()]
+def _buffers(graph: DeployedGraph) -> list[tuple[int, int, int]]:
+    """Sizes and lives of the tensors in the order of `lifetimes`, then of the accumulators."""
+    tensors = [(_aligned(graph.tensor_bytes[name]), *span) for name, span in graph.lifetimes.items()]
+    accumulators = [
+        (_aligned(4 * graph.tensor_bytes[op.name]), index, index)
+        for index, op in enumerate(graph.ops)
+        if op.op == "conv2d_transpose"
+    ]
+    return tensors + accumulators
 
 
 def _aligned(size: int) -> int:

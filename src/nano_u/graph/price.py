@@ -41,16 +41,6 @@ class Price:
         """Change in the RAM peak."""
         return self.after.peak_activation_bytes - self.before.peak_activation_bytes
 
-    @property
-    def peak_layer(self) -> str:
-        """Operator at which RAM peaks after the change."""
-        return self.after.peak_layer
-
-    @property
-    def peak_moved(self) -> bool:
-        """RAM peaks at another operator than before."""
-        return self.after.peak_layer != self.before.peak_layer
-
 
 @dataclass(frozen=True)
 class PeakRemedy:

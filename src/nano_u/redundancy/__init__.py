@@ -2,6 +2,7 @@
 
 from nano_u.redundancy.activations import compute_layer_redundancy
 from nano_u.redundancy.correlation import HISTOGRAM_BINS
+from nano_u.redundancy.linear_reader import has_linear_reader, judged_at
 from nano_u.redundancy.measure import SAMPLES_PER_CHANNEL, measure_layer
 from nano_u.redundancy.model_redundancy import MODEL_SCALAR_FIELDS, ModelRedundancy, aggregate
 from nano_u.redundancy.moments import GROUPS, GroupMoments, Moments, group_of_image
@@ -30,6 +31,8 @@ __all__ = [
     "aggregate",
     "compute_layer_redundancy",
     "group_of_image",
+    "has_linear_reader",
+    "judged_at",
     "linear_reconstruction",
     "measure_layer",
     "population_redundancy_score",

@@ -13,6 +13,7 @@ from nano_u.redundancy.blas_threads import one_blas_thread
 from nano_u.redundancy.correlation import correlation_matrix, summarise_correlation
 from nano_u.redundancy.effective_samples import effective_samples
 from nano_u.redundancy.jackknife import GroupDeviations
+from nano_u.redundancy.linear_reader import no_linear_reader
 from nano_u.redundancy.live_channels import live_channels
 from nano_u.redundancy.moments import GroupMoments, Moments
 from nano_u.redundancy.record import SCALAR_FIELDS, LayerRedundancy, Mode, Status
@@ -175,7 +176,7 @@ def _score_fields(
 def _advice_reason(fields: Fields, linear_input: bool, reads: str | None) -> str | None:
     """Why no channel of this layer can be advised away, whatever the numbers will say."""
     if not linear_input:
-        return "not read by a linear consumer" + (f"; see '{reads}'" if reads else "")
+        return no_linear_reader(reads)
     if fields["sampled_channels"] is not None:
         return f"scored on {fields['sampled_channels']} of {fields['num_channels']} channels; use --exact"
     return None

@@ -14,7 +14,6 @@ from nano_u.errors import ConfigError
 from nano_u.reporting.figure_style import (
     BLUE,
     GREEN,
-    GREY,
     INK,
     ORANGE,
     PAGE,
@@ -25,9 +24,11 @@ from nano_u.reporting.figure_style import (
     as_written,
     compact_axes,
     new_figure,
+    say_instead,
 )
 from nano_u.reporting.monitored_run import MonitoredRun
 from nano_u.reporting.zones import plotted
+from nano_u.runs import MONITOR_DIR
 
 LOOKS = (
     (BLUE, "-", "o"),
@@ -125,7 +126,7 @@ def _compared(run: MonitoredRun, label: str) -> ComparedRun:
 def _run_folder(run: MonitoredRun) -> str:
     """The run directory's name where the file lies in its `nas/`, else that of the file's own folder."""
     folder = run.metrics_path.absolute().parent
-    return folder.parent.name if folder.name == "nas" else folder.name
+    return folder.parent.name if folder.name == MONITOR_DIR else folder.name
 
 
 def _lines(axes: Axes, data: Sequence[ComparedRun], title: str, y_label: str, field: str) -> None:
@@ -151,7 +152,7 @@ def _lines(axes: Axes, data: Sequence[ComparedRun], title: str, y_label: str, fi
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
     if not known:
         axes.set_xticks([])
-        _say_unknown(axes)
+        say_instead(axes, "not recorded")
 
 
 def _bars(axes: Axes, data: Sequence[ComparedRun], labels: Sequence[str]) -> None:
@@ -175,17 +176,3 @@ def _beside(axes: Axes, text: str, point: tuple[float, float]) -> None:
     """Text that begins right of a point."""
     offset: dict[str, Any] = {"xytext": (4, 0), "textcoords": "offset points", "parse_math": False}
     axes.annotate(text, point, va="center", fontsize=SMALL, color=INK, **offset)
-
-
-def _say_unknown(axes: Axes) -> None:
-    axes.text(
-        0.5,
-        0.5,
-        "not recorded",
-        ha="center",
-        va="center",
-        transform=axes.transAxes,
-        fontsize=8,
-        color=GREY,
-        style="italic",
-    )

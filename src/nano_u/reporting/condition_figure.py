@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from nano_u.config import ThresholdsConfig
-from nano_u.reporting.figure_style import BLUE, GREY, INK, SMALL, VERMILION, compact_axes
+from nano_u.reporting.figure_style import BLUE, INK, SMALL, VERMILION, compact_axes, say_instead
 from nano_u.reporting.monitored_run import MonitoredRun
 from nano_u.reporting.training_axis import TrainingAxis, training_axis
 from nano_u.reporting.zones import lone_marks, plotted
@@ -34,7 +34,7 @@ def draw_condition_panel(data: ConditionOverTraining, axes: Axes, *, title: str)
     compact_axes(axes, title=title, x_label=data.axis.label, y_label="condition number")
     if all(value is None for value in data.values):
         axes.set(xticks=[], yticks=[], xlabel="", ylabel="")
-        axes.text(0.5, 0.5, "not defined", ha="center", va="center", fontsize=8, color=GREY, style="italic")
+        say_instead(axes, "not defined")
         return
     marks = lone_marks(data.values)
     axes.plot(data.axis.positions, plotted(data.values), color=BLUE, linewidth=1.6, label="worst layer", **marks)

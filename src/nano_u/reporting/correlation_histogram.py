@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 
-from nano_u.reporting.figure_style import BLUE, GREY, INK, SMALL, compact_axes
+from nano_u.reporting.figure_style import BLUE, INK, SMALL, compact_axes, say_instead
 from nano_u.reporting.monitored_run import Correlations, MonitoredRun
 
 NOT_RECORDED = "not recorded"
@@ -49,9 +49,7 @@ def draw_correlation_histogram(data: CorrelationHistogram, axes: Axes, *, title:
     compact_axes(axes, title=title, x_label="|r| of a channel pair", y_label="share of pairs (%)")
     if data.last is None:
         axes.set(xticks=[], yticks=[], xlabel="", ylabel="")
-        axes.text(
-            0.5, 0.5, data.reason.replace(": ", ":\n"), ha="center", va="center", fontsize=8, color=GREY, style="italic"
-        )
+        say_instead(axes, data.reason.replace(": ", ":\n"))
         return
     percent = [100 * share for share in data.last]
     axes.stairs(percent, data.edges, fill=True, color=BLUE, alpha=0.75, label=f"last step, {data.pairs:,} pairs")

@@ -25,8 +25,6 @@ _WHOLE, _REAL, _TRUTH, _TEXT = "iu", "f", "b", "U"  # kinds of NumPy's dtypes
 class Correlations:
     """Histograms of abs(r) per step and layer, and each layer's last correlation matrix; arrays are read-only."""
 
-    keys: tuple[tuple[int, int], ...]
-    """(epoch, step)."""
     layers: tuple[str, ...]
     bin_edges: npt.NDArray[np.float64]
     """`(bins + 1,)`, ascending."""
@@ -63,14 +61,14 @@ def _correlations(arrays: Arrays) -> Correlations:
     _require(len(set(layers)) == len(layers), "a layer is there twice")
     _require(bool(np.all(np.diff(bin_edges) > 0)), "bin_edges do not ascend")
     _require(not np.any(histograms < 0), "a count is negative")
-    keys = tuple(zip(epochs.tolist(), steps.tolist(), strict=True))
-    _require(all(earlier < later for earlier, later in itertools.pairwise(keys)), "steps do not ascend")
+    logged = zip(epochs.tolist(), steps.tolist(), strict=True)
+    _require(all(earlier < later for earlier, later in itertools.pairwise(logged)), "steps do not ascend")
     matrices = {
         layer: _matrix(arrays, f"correlation_{index}")
         for index, (layer, step) in enumerate(zip(layers, last_steps.tolist(), strict=True))
         if step != _NO_MATRIX
     }
-    return Correlations(keys, layers, bin_edges, histograms, recorded, matrices)
+    return Correlations(layers, bin_edges, histograms, recorded, matrices)
 
 
 def _matrix(arrays: Arrays, name: str) -> npt.NDArray[Any]:

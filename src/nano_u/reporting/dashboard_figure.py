@@ -19,13 +19,12 @@ from nano_u.reporting.correlation_histogram import (
     correlation_histogram,
     draw_correlation_histogram,
 )
-from nano_u.reporting.figure_style import GREY, INK, LIGHT, PAGE, as_written, in_lines, new_figure
+from nano_u.reporting.figure_style import GREY, INK, LIGHT, PAGE, as_written, in_lines, new_figure, shortened
 from nano_u.reporting.monitored_run import MonitoredRun
 from nano_u.reporting.redundancy_figure import (
     RedundancyOverTraining,
     draw_redundancy_panel,
     redundancy_over_training,
-    shortened,
 )
 from nano_u.reporting.table import MISSING, count, ratio
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nano_u.graph import CostSummary
+from nano_u.reporting.monitored_run import MonitoredRun
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class RunResult:
 
     `int8_val_iou` is that of a quantisation-aware run under simulated int8 arithmetic, on the same images as `val_iou`.
     `floor_iou` is the no-learning floor on the validation images, `validation_images` their fingerprint.
-    `monitor_problem` says why a monitored run has no redundancy score.
+    `monitor_problem` says why a run was monitored and `monitored` is None all the same.
     """
 
     run: Path
@@ -24,11 +25,16 @@ class RunResult:
     val_iou: float | None = None
     int8_val_iou: float | None = None
     test_iou: float | None = None
-    redundancy_score: float | None = None
+    monitored: MonitoredRun | None = None
     monitor_problem: str | None = None
     floor_iou: float | None = None
     cost: CostSummary | None = None
     validation_images: str | None = None
+
+    @property
+    def redundancy_score(self) -> float | None:
+        """The monitor's last score, in [0, 1]."""
+        return None if self.monitored is None else self.monitored.steps[-1].redundancy_score
 
 
 @dataclass(frozen=True)

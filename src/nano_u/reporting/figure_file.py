@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from nano_u.errors import ConfigError
+from nano_u.reporting.figure_style import any_script
 from nano_u.runs import atomic_path
 
 # Without dates and version strings, so that an unchanged figure is an unchanged file.
@@ -26,11 +26,6 @@ def save_figure(figure: Figure, path: Path, *, dpi: int = 150) -> Path:
     if suffix not in _METADATA:
         raise ConfigError(f"{path}: cannot draw a {suffix or 'file without suffix'}; use {', '.join(_METADATA)}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        atomic_path(path) as temporary,
-        matplotlib.rc_context({"svg.hashsalt": "nano-u"}),
-        warnings.catch_warnings(),
-    ):
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # a file name in another script
+    with atomic_path(path) as temporary, matplotlib.rc_context({"svg.hashsalt": "nano-u"}), any_script():
         figure.savefig(temporary, format=suffix[1:], dpi=dpi, metadata=_METADATA[suffix])
     return path

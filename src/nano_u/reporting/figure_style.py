@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import textwrap
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -31,6 +35,9 @@ SMALL = 7.5
 
 LETTERS_PER_INCH = 11
 """Of a panel's title, which is bold and of 9 points."""
+
+LONGEST_NAME = 44
+"""Characters of a name beside or below a picture."""
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -65,6 +72,25 @@ def in_lines(title: str, width: float) -> str:
     Matplotlib's own wrapping reads every text as mathematics.
     """
     return textwrap.fill(title, int(LETTERS_PER_INCH * width))
+
+
+def shortened(name: str, longest: int = LONGEST_NAME) -> str:
+    """A name in at most `longest` characters, its beginning left out where it has more."""
+    return name if len(name) <= longest else f"...{name[3 - longest :]}"
+
+
+def say_instead(axes: Axes, text: str) -> None:
+    """Write into the middle of an empty panel why it is empty."""
+    look: dict[str, Any] = {"fontsize": 8, "color": GREY, "style": "italic", "transform": axes.transAxes}
+    axes.text(0.5, 0.5, text, ha="center", va="center", **look)
+
+
+@contextmanager
+def any_script() -> Iterator[None]:
+    """Lay out and save text without a warning for letters that the font lacks: names come in every script."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
 
 
 def as_written(legend: Legend) -> None:

@@ -15,9 +15,17 @@ from matplotlib.ticker import MaxNLocator
 
 from nano_u.config import did_you_mean
 from nano_u.errors import ConfigError
-from nano_u.reporting.figure_style import GREY, INK, PAGE, SMALL, compact_axes, in_lines, new_figure
+from nano_u.reporting.figure_style import (
+    INK,
+    PAGE,
+    SMALL,
+    compact_axes,
+    in_lines,
+    new_figure,
+    say_instead,
+    shortened,
+)
 from nano_u.reporting.monitored_run import MonitoredRun
-from nano_u.reporting.redundancy_figure import shortened
 from nano_u.reporting.training_axis import TrainingAxis, training_axis
 
 SCORES, CORRELATIONS, UNDEFINED = "cividis", "RdBu_r", "#B9B9B9"
@@ -46,8 +54,7 @@ class LayerHeatmap:
     layers: tuple[str, ...]
     scores: npt.NDArray[np.float64]
     correlation: ChannelCorrelation | None
-    reason: str = ""
-    """Why there is no correlation matrix."""
+    """None where no matrix was recorded."""
 
 
 def layer_heatmap(run: MonitoredRun, layer: str | None = None) -> LayerHeatmap:
@@ -56,18 +63,11 @@ def layer_heatmap(run: MonitoredRun, layer: str | None = None) -> LayerHeatmap:
     Raises:
         ConfigError: the run has no file of layers, or no matrix of a layer of that name.
     """
-    names = tuple(dict.fromkeys(entry.layer for step in run.steps for entry in step.layers))
-    if not names:
+    scores = run.layer_scores()
+    if not scores:
         raise ConfigError(f"{run.metrics_path}: a heatmap needs the file of layers beside it; {' '.join(run.absent)}")
-    scores = np.full((len(names), len(run.steps)), np.nan)
-    row = {name: index for index, name in enumerate(names)}
-    for column, step in enumerate(run.steps):
-        for entry in step.layers:
-            if entry.redundancy_score is not None:
-                scores[row[entry.layer], column] = entry.redundancy_score
-    correlation = channel_correlation(run, layer)
-    reason = "" if correlation is not None else "no correlation matrix recorded"
-    return LayerHeatmap(training_axis(run.steps), names, scores, correlation, reason)
+    matrix = np.array(list(scores.values()), dtype=np.float64)  # None becomes NaN
+    return LayerHeatmap(training_axis(run.steps), tuple(scores), matrix, channel_correlation(run, layer))
 
 
 def channel_correlation(run: MonitoredRun, layer: str | None = None) -> ChannelCorrelation | None:
@@ -97,7 +97,7 @@ def draw_heatmap(data: LayerHeatmap, *, title: str = "Redundancy of every layer 
     _draw_scores(data, left, "")
     if data.correlation is None:
         right.set_axis_off()
-        right.text(0.5, 0.5, data.reason, ha="center", va="center", fontsize=8, color=GREY, style="italic")
+        say_instead(right, "no correlation matrix recorded")
     else:
         draw_correlation_matrix(data.correlation, right)
     return figure

@@ -31,6 +31,9 @@ def read_history(path: Path) -> History:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise RunError(f"{path}: no such file; has the run finished an epoch?") from error
+    except UnicodeDecodeError as error:
+        remedy = "the run is damaged, train again into a new run directory"
+        raise RunError(f"{path}: not UTF-8 text; {remedy}") from error
     reader = csv.reader(text.splitlines())
     header = next(reader, [])
     if "epoch" not in header or len(set(header)) != len(header):

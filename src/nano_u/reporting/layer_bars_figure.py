@@ -11,13 +11,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from nano_u.redundancy import LayerRedundancy
-from nano_u.reporting.figure_style import BLUE, GREY, INK, ORANGE, SKY, new_figure, quiet_axes
+from nano_u.reporting.figure_style import BLUE, GREY, INK, ORANGE, SKY, in_lines, new_figure, quiet_axes, shortened
 
 MAX_BARS = 80
 """More layers than these make a picture that nobody reads; then those with the highest scores are drawn."""
 
 LONGEST_LABEL = 48
-INCHES_PER_BAR = 0.27
+WIDTH, INCHES_PER_BAR = 8.2, 0.27
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,14 @@ def redundancy_bars(layers: Sequence[LayerRedundancy]) -> RedundancyBars:
 def draw_redundancy_bars(data: RedundancyBars, *, title: str = "Redundancy per layer") -> Figure:
     """One row per layer, the first on top."""
     rows = max(3, len(data.bars))
-    figure = new_figure(8.2, 1.9 + INCHES_PER_BAR * rows)
+    figure = new_figure(WIDTH, 1.9 + INCHES_PER_BAR * rows)
     axes = figure.add_subplot()
     if len(data.bars) < data.layers:
         title += f"; the {len(data.bars)} highest scores of {data.layers} layers"
     quiet_axes(axes, title="", x_label="0 = channels independent, 1 = all repeat one", y_label="layer (channels)")
     # Over the labels too: beside them a line that names model, images and mode has no room.
-    figure.suptitle(title, x=0.012, ha="left", fontsize=11, fontweight="bold", color=INK, wrap=True, parse_math=False)
+    style = {"ha": "left", "fontsize": 11, "fontweight": "bold", "color": INK, "parse_math": False}
+    figure.suptitle(in_lines(title, WIDTH), x=0.012, **style)
     axes.grid(visible=False, axis="y")
     for row, bar in enumerate(data.bars):
         _draw_bar(axes, row, bar)
@@ -73,10 +74,9 @@ def draw_redundancy_bars(data: RedundancyBars, *, title: str = "Redundancy per l
 
 
 def _bar(layer: LayerRedundancy) -> LayerBar:
-    name = layer.layer if len(layer.layer) <= LONGEST_LABEL else f"...{layer.layer[3 - LONGEST_LABEL :]}"
     text = (layer.reason or "not defined") if layer.redundancy_score is None else ""
     return LayerBar(
-        f"{name}  ({layer.num_channels})",
+        f"{shortened(layer.layer, LONGEST_LABEL)}  ({layer.num_channels})",
         layer.redundancy_score,
         layer.score_low,
         layer.score_high,

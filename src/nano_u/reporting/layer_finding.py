@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nano_u.config import ThresholdsConfig
-from nano_u.redundancy import SAMPLES_PER_CHANNEL, LayerRedundancy
+from nano_u.redundancy import SAMPLES_PER_CHANNEL, LayerRedundancy, has_linear_reader
 from nano_u.reporting.bands import band_of, redundancy_bands
 from nano_u.reporting.trend import Trend
 
 NARROW = 16
 """Layers with fewer channels are advised on channel by channel."""
-
-NOT_LINEAR = "not read by a linear consumer"
-"""How the reason begins where the number of channels that can go is not known for lack of a linear reader."""
 
 _BOTTLENECK = re.compile("bottleneck", re.IGNORECASE)
 
@@ -80,7 +77,7 @@ def layer_finding(layer: LayerRedundancy, trend: Trend, thresholds: ThresholdsCo
         keep=layer.keep,
         remove=remove,
         rebuilt=rebuilt,
-        read_linearly=layer.keep is not None or not (layer.removable_reason or "").startswith(NOT_LINEAR),
+        read_linearly=has_linear_reader(layer),
     )
 
 

@@ -37,8 +37,8 @@ class LoggedStep:
     correlation_std: float | None
     trace: float | None
     condition_number: float | None
-    further: Mapping[str, float | None]
-    """Every other numeric column of the metrics file."""
+    num_layers: float | None = None
+    """As the metrics file says; None where it has no such column."""
     layers: tuple[LayerRedundancy, ...] = ()
     """In network order; empty without a layers file."""
 
@@ -61,7 +61,6 @@ def _read_metrics(path: Path) -> tuple[LoggedStep, ...]:
         raise csv_error(path, 1, "only a header, no logged step", "wait for the first one, or give another file")
     ignored = {name for name in table.header if name not in _READERS and _is_text(table.column(name))}
     readers = [str if name in ignored else _READERS.get(name, number()) for name in table.header]
-    further = [name for name in table.header if name not in REQUIRED and name not in ignored]
     steps: list[LoggedStep] = []
     previous: StepKey | None = None
     for row in table.rows:
@@ -69,9 +68,7 @@ def _read_metrics(path: Path) -> tuple[LoggedStep, ...]:
         key = (values["epoch"], values["step"])
         check_follows(table, row, key, previous, may_repeat=False)
         previous = key
-        steps.append(
-            LoggedStep(**{name: values[name] for name in REQUIRED}, further={name: values[name] for name in further})
-        )
+        steps.append(LoggedStep(**{name: values[name] for name in REQUIRED}, num_layers=values.get("num_layers")))
     return tuple(steps)
 
 
@@ -85,7 +82,7 @@ def _check_complete(steps: tuple[LoggedStep, ...], rows: LayerRows, metrics: Pat
     """RunError where a step has not as many layers as the metrics file says, or none at all."""
     for step in steps:
         key = (step.epoch, step.step)
-        found, expected = len(rows.of_step.get(key, ())), step.further.get("num_layers")
+        found, expected = len(rows.of_step.get(key, ())), step.num_layers
         if found != expected if expected is not None else not found:
             wanted = "some" if expected is None else f"{expected:g}"
             what = f"{found} layers of {step_name(key)}, where {metrics.name} has {wanted}"

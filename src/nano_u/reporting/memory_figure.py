@@ -10,9 +10,19 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from nano_u.graph import Architecture, deploy
-from nano_u.graph.memory_plan import live_bytes, place_tensors
-from nano_u.reporting.figure_style import INK, ORANGE, PAGE, SKY, SMALL, as_written, compact_axes, in_lines, new_figure
-from nano_u.reporting.redundancy_figure import shortened
+from nano_u.graph.memory_plan import live_bytes, place_tensors, planned_bytes
+from nano_u.reporting.figure_style import (
+    INK,
+    ORANGE,
+    PAGE,
+    SKY,
+    SMALL,
+    as_written,
+    compact_axes,
+    in_lines,
+    new_figure,
+    shortened,
+)
 
 MOST_NAMED_OPS = 48
 """Operators up to which each has its name under the axis."""
@@ -27,7 +37,6 @@ class TensorSpan:
     size: int
     first: int
     last: int
-    at_peak: bool
 
 
 @dataclass(frozen=True)
@@ -40,26 +49,27 @@ class MemoryTimeline:
     """Bytes that hold data while each operator runs: the bound that no plan beats."""
     tensors: tuple[TensorSpan, ...]
     planned: int
-    """Bytes of the whole plan, as TensorFlow Lite Micro's greedy planner makes it."""
+    """Bytes of the whole plan, as TensorFlow Lite Micro's greedy planner makes it, with scratch beside the tensors."""
 
     @property
     def peak_op(self) -> int:
         """Number of the operator that needs most."""
         return max(range(len(self.live)), key=self.live.__getitem__)
 
+    def is_at_peak(self, span: TensorSpan) -> bool:
+        """Whether the tensor is alive while that operator runs."""
+        return span.first <= self.peak_op <= span.last
+
 
 def memory_timeline(architecture: Architecture) -> MemoryTimeline:
     """The timeline of a network with at least one operator."""
     graph = deploy(architecture)
-    live = live_bytes(graph)
-    peak = max(range(len(live)), key=live.__getitem__)
-    placed = place_tensors(graph)
     tensors = tuple(
-        TensorSpan(name, place.offset, place.size, place.first, place.last, place.first <= peak <= place.last)
-        for name, place in placed.items()
+        TensorSpan(name, place.offset, place.size, place.first, place.last)
+        for name, place in place_tensors(graph).items()
     )
-    planned = max(span.offset + span.size for span in tensors)
-    return MemoryTimeline(architecture.name, tuple(op.name for op in graph.ops), live, tensors, planned)
+    ops = tuple(op.name for op in graph.ops)
+    return MemoryTimeline(architecture.name, ops, live_bytes(graph), tensors, planned_bytes(graph))
 
 
 def draw_memory_timeline(data: MemoryTimeline, *, title: str = "Memory of the int8 activations") -> Figure:
@@ -71,7 +81,7 @@ def draw_memory_timeline(data: MemoryTimeline, *, title: str = "Memory of the in
     )
     axes.grid(visible=False)
     for span in data.tensors:
-        _draw_span(axes, span)
+        _draw_span(axes, span, at_peak=data.is_at_peak(span))
     peak = data.peak_op
     axes.plot(
         [index + 0.5 for index in range(len(data.live))],
@@ -102,7 +112,7 @@ def draw_memory_timeline(data: MemoryTimeline, *, title: str = "Memory of the in
     return figure
 
 
-def _draw_span(axes: Axes, span: TensorSpan) -> None:
+def _draw_span(axes: Axes, span: TensorSpan, *, at_peak: bool) -> None:
     left, bottom = span.first, span.offset / 1024
     width, height = span.last - span.first + 1, span.size / 1024
     axes.add_patch(
@@ -110,8 +120,8 @@ def _draw_span(axes: Axes, span: TensorSpan) -> None:
             (left, bottom),
             width,
             height,
-            facecolor=ORANGE if span.at_peak else SKY,
-            alpha=0.75 if span.at_peak else 0.6,
+            facecolor=ORANGE if at_peak else SKY,
+            alpha=0.75 if at_peak else 0.6,
             edgecolor="white",
             linewidth=0.8,
         )

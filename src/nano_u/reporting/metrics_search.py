@@ -7,10 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nano_u.errors import RunError
-from nano_u.runs import MonitorPaths
-
-MONITOR_DIR = "nas"
-"""The folder of a run directory in which the monitor writes."""
+from nano_u.runs import MonitorPaths, RunDirectory
 
 _DEFAULT_NAME = re.compile(r".+_nas_metrics(-[0-9]+)?\.csv")
 _MAX_LISTED = 8
@@ -19,7 +16,7 @@ _MAX_LISTED = 8
 def was_monitored(folder: Path) -> bool:
     """Whether a monitor wrote into this run directory or folder, be its files whole or not; False where none did."""
     try:
-        monitor = folder / MONITOR_DIR
+        monitor = RunDirectory(folder).monitor_dir
         return bool(_metrics_of(folder)) or (monitor.is_dir() and any(monitor.iterdir()))
     except OSError as error:
         raise RunError(f"{folder}: cannot be read ({error.strerror})") from error
@@ -44,7 +41,7 @@ def find_metrics_csv(path: Path) -> Path:
 
 def _metrics_of(folder: Path) -> list[Path]:
     """Metrics files in the monitor's folder of a run directory and in the folder itself."""
-    return [*_metrics_in(folder / MONITOR_DIR), *_metrics_in(folder)]
+    return [*_metrics_in(RunDirectory(folder).monitor_dir), *_metrics_in(folder)]
 
 
 def _metrics_in(folder: Path) -> list[Path]:

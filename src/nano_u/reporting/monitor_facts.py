@@ -15,12 +15,11 @@ from nano_u.runs import read_json
 
 @dataclass(frozen=True)
 class MonitorFacts:
-    """The model, what it costs, the seed, and how well it did; None means not known."""
+    """The model, what it costs, and how well it did; None means not known."""
 
     model_name: str
     parameters: int | None
     macs: int | None
-    seed: int | None
     validation_iou: tuple[tuple[int, float | None], ...]
     """(epoch, IoU) by ascending epoch."""
 
@@ -37,11 +36,11 @@ def read_monitor_facts(path: Path) -> MonitorFacts:
     name = record.get("model_name")
     if not isinstance(name, str) or not name:
         raise _wrong(path, "model_name", "a name")
+    _whole(path, record, "seed")  # read by nobody here, but damage is damage
     return MonitorFacts(
         model_name=name,
         parameters=_count(path, record, "parameters"),
         macs=_count(path, record, "macs"),
-        seed=_whole(path, record, "seed"),
         validation_iou=_validation_iou(path, record.get("validation_iou", [])),
     )
 

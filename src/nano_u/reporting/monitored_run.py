@@ -33,6 +33,14 @@ class MonitoredRun:
     absent: tuple[str, ...]
     """One plain sentence for each companion file that is not there."""
 
+    def layer_scores(self) -> dict[str, tuple[float | None, ...]]:
+        """The redundancy score of every layer at every step, in network order; None where it is not defined."""
+        scores: dict[str, list[float | None]] = {}
+        for index, step in enumerate(self.steps):
+            for layer in step.layers:
+                scores.setdefault(layer.layer, [None] * len(self.steps))[index] = layer.redundancy_score
+        return {name: tuple(values) for name, values in scores.items()}
+
 
 def read_monitored_run(metrics_csv: Path) -> MonitoredRun:
     """The run of a metrics file, with what lies beside it.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,7 +16,7 @@ from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullLocator
 from matplotlib.transforms import ScaledTranslation
 
 from nano_u.errors import ConfigError
-from nano_u.reporting.figure_style import BLUE, GREY, INK, SKY, new_figure, quiet_axes
+from nano_u.reporting.figure_style import BLUE, GREY, INK, SKY, any_script, new_figure, quiet_axes, shortened
 from nano_u.reporting.label_placement import Box
 from nano_u.reporting.mark_labels import MARK_SIZE, POINTS_PER_INCH, Mark, label_marks, on_page
 
@@ -27,7 +26,6 @@ MAX_LABELS = 8
 LONGEST_LABEL = 26
 """One longer than this has the points numbered too."""
 
-LONGEST_NAME = 44
 NAMES_PER_COLUMN = 24
 LOG_FROM_RATIO = 10.0
 
@@ -91,8 +89,7 @@ def draw_pareto(data: Sequence[ParetoData], *, title: str = "Accuracy against co
         axes.set_ylabel("")
     panels[0].set_ylim(*_iou_limits(data))
     _add_legends(figure, data)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # a name in another script
+    with any_script():
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # the free places hang on the layout: another resolution must not move it
         for axes, panel in zip(panels, data, strict=True):
@@ -217,8 +214,7 @@ def _names(data: Sequence[ParetoData]) -> list[str]:
 
 def _labels(data: ParetoData) -> list[str]:
     """The points' labels, of long ones the end."""
-    labels = [point.label for point in data.points]
-    return [label if len(label) <= LONGEST_NAME else f"...{label[3 - LONGEST_NAME :]}" for label in labels]
+    return [shortened(point.label) for point in data.points]
 
 
 def _name_columns(data: Sequence[ParetoData]) -> int:

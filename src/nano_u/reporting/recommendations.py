@@ -65,11 +65,8 @@ def recommend(run: MonitoredRun, thresholds: ThresholdsConfig) -> Recommendation
 
 def layer_findings(run: MonitoredRun, thresholds: ThresholdsConfig) -> tuple[LayerFinding, ...]:
     """The finding for every layer of the last logged step, each with its own trend."""
-    history: dict[str, list[float | None]] = {}
-    for step in run.steps:
-        for layer in step.layers:
-            history.setdefault(layer.layer, []).append(layer.redundancy_score)
-    return tuple(layer_finding(layer, trend(history[layer.layer]), thresholds) for layer in run.steps[-1].layers)
+    scores = run.layer_scores()
+    return tuple(layer_finding(layer, trend(scores[layer.layer]), thresholds) for layer in run.steps[-1].layers)
 
 
 def _too_thin(run: MonitoredRun) -> str:
@@ -175,7 +172,7 @@ def _condition(value: float | None, at_floor: bool) -> str:
 
 def _dead_lines(step: LoggedStep) -> list[str]:
     dead = [(layer.layer, layer.dead_channels) for layer in step.layers if layer.dead_channels]
-    return [f"Dead channels: {', '.join(f'{count} in {name}' for name, count in dead[:_NAMES_SHOWN])}."] if dead else []
+    return [f"Dead channels: {_some([f'{count} in {name}' for name, count in dead])}."] if dead else []
 
 
 def _dynamics(run: MonitoredRun) -> Section:

@@ -24,6 +24,7 @@ from nano_u.reporting.figure_style import (
     compact_axes,
     in_lines,
     new_figure,
+    shortened,
 )
 from nano_u.reporting.monitored_run import MonitoredRun
 from nano_u.reporting.training_axis import TrainingAxis, training_axis
@@ -33,7 +34,6 @@ from nano_u.reporting.zones import draw_zones, lone_marks, plotted
 NAMED_LAYERS = 5
 """So many layers, those that end highest, have a colour and a name; more than that nobody tells apart."""
 
-LONGEST_NAME = 44
 _Dashes = str | tuple[int, tuple[int, ...]]
 _LOOKS: tuple[tuple[str, _Dashes], ...] = (
     (VERMILION, "-"),
@@ -77,18 +77,9 @@ class RedundancyOverTraining:
 
 def redundancy_over_training(run: MonitoredRun, thresholds: ThresholdsConfig) -> RedundancyOverTraining:
     """What the picture shows of a monitored run."""
-    names = list(dict.fromkeys(layer.layer for step in run.steps for layer in step.layers))
-    by_step = [{layer.layer: layer for layer in step.layers} for step in run.steps]
-    lines = []
-    for name in names:
-        found = [layers.get(name) for layers in by_step]
-        scores = tuple(None if layer is None else layer.redundancy_score for layer in found)
-        final = next((layer for layer in reversed(found) if layer and layer.redundancy_score is not None), None)
-        lines.append(
-            LayerLine(
-                name, scores, None if final is None else final.score_low, None if final is None else final.score_high
-            )
-        )
+    scored = (layer for step in run.steps for layer in step.layers if layer.redundancy_score is not None)
+    last = {layer.layer: (layer.score_low, layer.score_high) for layer in scored}
+    lines = (LayerLine(name, scores, *last.get(name, (None, None))) for name, scores in run.layer_scores().items())
     model = tuple(step.redundancy_score for step in run.steps)
     return RedundancyOverTraining(
         training_axis(run.steps), model, tuple(lines), redundancy_bands(thresholds), trend(model)
@@ -150,8 +141,3 @@ def _draw_named(axes: Axes, line: LayerLine, positions: tuple[int, ...], colour:
         spread = [[max(0.0, line.last - line.low)], [max(0.0, line.high - line.last)]]
         last = max(index for index, score in enumerate(line.scores) if score is not None)
         axes.errorbar(positions[last], line.last, yerr=spread, color=colour, linewidth=1, capsize=2)
-
-
-def shortened(name: str, longest: int = LONGEST_NAME) -> str:
-    """A layer's name in at most `longest` characters, its beginning left out where it has more."""
-    return name if len(name) <= longest else f"...{name[3 - longest :]}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nano_u.redundancy import SAMPLES_PER_CHANNEL, LayerRedundancy, ModelRedundancy
+from nano_u.redundancy import SAMPLES_PER_CHANNEL, LayerRedundancy, ModelRedundancy, judged_at
 from nano_u.reporting.table import MISSING, Column, Table, count, ratio
 
 NAMES_SHOWN = 4
@@ -101,8 +101,8 @@ def _keep(layer: LayerRedundancy, layers: Sequence[LayerRedundancy], marks: dict
 
 def _row_to_see(layer: LayerRedundancy, layers: Sequence[LayerRedundancy]) -> int | None:
     """Number of the row that the record's reason names."""
-    reason = layer.removable_reason or ""
-    return next((row for row, other in enumerate(layers, 1) if reason.endswith(f"see '{other.layer}'")), None)
+    judged = judged_at(layer, layers)
+    return next((row for row, other in enumerate(layers, 1) if other is judged), None)
 
 
 def _reason(layer: LayerRedundancy) -> str:

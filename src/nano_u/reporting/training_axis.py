@@ -1,8 +1,9 @@
-"""The horizontal axis of pictures over training: epochs where each was logged once, else optimizer steps."""
+"""The horizontal axis of pictures over training: epochs where each was logged once, else steps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from nano_u.reporting.monitored_run import LoggedStep
 
@@ -16,8 +17,11 @@ class TrainingAxis:
 
 
 def training_axis(steps: tuple[LoggedStep, ...]) -> TrainingAxis:
-    """Epochs, unless one of them was logged more than once."""
+    """Epochs; where one was logged more than once, optimizer steps; where those begin again, the number of the row."""
     epochs = tuple(step.epoch for step in steps)
     if len(set(epochs)) == len(epochs):
         return TrainingAxis("epoch", epochs)
-    return TrainingAxis("optimizer step", tuple(step.step for step in steps))
+    numbers = tuple(step.step for step in steps)
+    if all(earlier < later for earlier, later in pairwise(numbers)):
+        return TrainingAxis("optimizer step", numbers)
+    return TrainingAxis("logged step", tuple(range(1, len(steps) + 1)))

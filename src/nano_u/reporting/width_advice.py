@@ -88,24 +88,26 @@ class _Place:
     width: int
 
 
-def _places(finding: LayerFinding, architecture: Architecture) -> tuple[_Place, ...] | str:
-    """Where the channels of the finding come from, or why none of them can be cut."""
+def _places(finding: LayerFinding, architecture: Architecture) -> tuple[_Place, ...] | str | None:
+    """Where the channels of the finding come from, or why none can be cut; None where there is no such layer."""
     try:
         sources = channel_sources(architecture, finding.layer)
     except ModelError:
-        return "graph.json has no layer of that name"
+        return None
     free = tuple(
         _Place(source.producers, source.start, source.stop - source.start) for source in sources if not source.fixed
     )
     return free or next((source.fixed for source in sources if source.fixed), "no layer makes these channels")
 
 
-def _allowed(findings: Sequence[LayerFinding], places: Mapping[str, tuple[_Place, ...] | str]) -> dict[Group, set[int]]:
+def _allowed(
+    findings: Sequence[LayerFinding], places: Mapping[str, tuple[_Place, ...] | str | None]
+) -> dict[Group, set[int]]:
     """Filters of every group that all its linear readers can do without."""
     allowed: dict[Group, set[int]] = {}
     for finding in findings:
-        found = places.get(finding.layer, ())
-        for place in found if not isinstance(found, str) else ():
+        found = places.get(finding.layer)
+        for place in found if isinstance(found, tuple) else ():
             rebuilt = {channel - place.start for channel in finding.rebuilt}
             mine = rebuilt & set(range(place.width))
             allowed[place.group] = allowed.get(place.group, mine) & mine
@@ -114,14 +116,14 @@ def _allowed(findings: Sequence[LayerFinding], places: Mapping[str, tuple[_Place
 
 def _advice(
     finding: LayerFinding,
-    places: tuple[_Place, ...] | str,
+    places: tuple[_Place, ...] | str | None,
     allowed: Mapping[Group, set[int]],
     architecture: Architecture,
     thresholds: ThresholdsConfig,
 ) -> WidthAdvice:
+    if places is None:
+        return _without_price(finding, "graph.json has no layer of that name")
     if isinstance(places, str):
-        if places.startswith("graph.json"):
-            return _without_price(finding, places)
         return WidthAdvice(finding, (), (), None, places)
     changes: dict[str, WidthChange] = {}
     channels: list[int] = []

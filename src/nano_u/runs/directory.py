@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -12,8 +11,11 @@ from itertools import count
 from pathlib import Path
 
 from nano_u.errors import RunError
+from nano_u.runs.file_label import file_label
 from nano_u.runs.lock import hold_lock
 from nano_u.runs.strict_json import read_json
+
+MONITOR_DIR = "nas"
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,11 @@ class RunDirectory:
     def soft_targets_dir(self) -> Path:
         """What this run's best model says of images that students learn from."""
         return self.path / "soft_targets"
+
+    @property
+    def monitor_dir(self) -> Path:
+        """The redundancy monitor's files, unless the settings name another place."""
+        return self.path / MONITOR_DIR
 
     @property
     def export_dir(self) -> Path:
@@ -154,8 +161,7 @@ def _make_unique(root: Path, name: str) -> Path:
 
 
 def _candidates(name: str) -> Iterator[str]:
-    label = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
-    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{label}"
+    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{file_label(name, otherwise='run')}"
     yield stem
     for number in count(2):
         yield f"{stem}-{number}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nano_u.errors import ConfigError
+from nano_u.runs.file_label import file_label
 
 _METRICS = "_metrics"
 _NUMBERED = re.compile(r"(?P<name>.+)-(?P<number>[2-9]|[1-9][0-9]+)")
@@ -38,7 +39,7 @@ class MonitorPaths:
             ConfigError: `csv_path` is what another of the files would be called.
         """
         if csv_path is None:
-            label = re.sub(r"[^\w.-]+", "-", model_name).strip("-.") or "model"
+            label = file_label(model_name, otherwise="model")
             return cls._named(Path(log_dir) / f"{label}_nas{_METRICS}.csv", f"{label}_nas", Path(log_dir))
         metrics = Path(csv_path)
         paths = cls._named(metrics, metrics.stem, Path(log_dir))

@@ -16,7 +16,7 @@ from nano_u.graph import CostSummary, read_architecture, summarise
 from nano_u.reporting.comparison_table import difference_table, ranking_table
 from nano_u.reporting.experiment_result import ExperimentResult, RunResult
 from nano_u.reporting.metrics_search import was_monitored
-from nano_u.reporting.monitored_run import find_metrics_csv, read_monitored_run
+from nano_u.reporting.monitored_run import MonitoredRun, find_metrics_csv, read_monitored_run
 from nano_u.reporting.paired_difference import PairedDifference, paired_differences
 from nano_u.reporting.table import Table
 from nano_u.runs import RunDirectory, open_run, read_json
@@ -145,14 +145,14 @@ def _read_run(path: Path) -> RunResult:
     metrics = _metrics(run.require(run.metrics_path))
     validation = metrics["validation"]
     test_path = run.evaluation_dir("test") / "metrics.json"
-    score, problem = _redundancy_score(run)
+    monitored, problem = _monitored(run)
     return RunResult(
         run=path,
         seed=load_experiment(run.config_path).seed,
         val_iou=None if validation is None else _iou(run.metrics_path, validation, "metrics"),
         int8_val_iou=_int8_iou(run.metrics_path, metrics.get("quantization_aware")),
         test_iou=_iou(test_path, read_json(test_path), "metrics") if test_path.is_file() else None,
-        redundancy_score=score,
+        monitored=monitored,
         monitor_problem=problem,
         floor_iou=None if validation is None else _iou(run.metrics_path, validation, "floor"),
         cost=summarise(read_architecture(run.graph_path)) if run.graph_path.is_file() else None,
@@ -186,12 +186,12 @@ def _iou(path: Path, evaluation: Any, of: str) -> float | None:
         raise RunError(f"{path}: holds no IoU of all images; evaluate or train again") from error
 
 
-def _redundancy_score(run: RunDirectory) -> tuple[float | None, str | None]:
-    """The monitor's last score and, where its files cannot be read, why; the run is none the worse for that."""
+def _monitored(run: RunDirectory) -> tuple[MonitoredRun | None, str | None]:
+    """What the monitor saw and, where its files cannot be read, why not; the run is none the worse for that."""
     try:
         if not was_monitored(run.path):
             return None, None
-        return read_monitored_run(find_metrics_csv(run.path)).steps[-1].redundancy_score, None
+        return read_monitored_run(find_metrics_csv(run.path)), None
     except NanoUError as error:
         return None, str(error)
 

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FOLDER = "nas"
-"""Of a run directory: the monitor's files, unless the settings name another place."""
-
 
 @dataclass(frozen=True)
 class Monitored:
@@ -59,7 +56,7 @@ def monitoring(
     monitor = monitor_of(config, run) if ready is None else ready
     options = monitor.options
     if options.log_dir is None:
-        monitor.options = replace(options, log_dir=run.path / FOLDER)
+        monitor.options = replace(options, log_dir=run.monitor_dir)
     try:
         yield monitor
     finally:

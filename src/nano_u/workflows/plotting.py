@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,12 +16,11 @@ from nano_u.reporting.correlation_figure import correlation_over_training, draw_
 from nano_u.reporting.dashboard_figure import dashboard, draw_dashboard
 from nano_u.reporting.figure_file import save_figure
 from nano_u.reporting.heatmap_figure import draw_heatmap, layer_heatmap
-from nano_u.reporting.metrics_search import MONITOR_DIR
 from nano_u.reporting.monitored_run import MonitoredRun, find_metrics_csv, read_monitored_run
 from nano_u.reporting.recommendation_text import evidence_table, recommendation_text, recommendations_to_dict
 from nano_u.reporting.recommendations import Recommendations, recommend
 from nano_u.reporting.redundancy_figure import draw_redundancy, redundancy_over_training
-from nano_u.runs import RunDirectory, write_json, write_text_atomic
+from nano_u.runs import MONITOR_DIR, RunDirectory, file_label, write_json, write_text_atomic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,12 +54,14 @@ class PlotResults:
     files: tuple[Path, ...]
     advised: tuple[Recommendations, ...]
     skipped: tuple[str, ...] = ()
-    failures: Mapping[Path, str] = field(default_factory=dict)
+    failures: Mapping[Path, NanoUError] = field(default_factory=dict)
 
     def raise_failures(self) -> None:
-        """RunError with every failure, where there was one."""
+        """The only failure, or a RunError with the texts of all, where there was one."""
+        if len(self.failures) == 1:
+            raise next(iter(self.failures.values()))
         if self.failures:
-            raise RunError("; ".join(self.failures.values()))
+            raise RunError("; ".join(map(str, self.failures.values())))
 
 
 def plot_runs(request: PlotRequest) -> PlotResults:
@@ -69,7 +69,7 @@ def plot_runs(request: PlotRequest) -> PlotResults:
 
     Raises:
         ConfigError: the request contradicts itself, or the thresholds that it names are wrong.
-        NanoUError: the only run cannot be read or drawn; what was drawn of it before stays.
+        NanoUError: nothing of the only run can be read or drawn.
     """
     _check(request)
     plotting = _Plotting(request)
@@ -103,7 +103,7 @@ class _Plotting:
         self.files: list[Path] = []
         self.advised: list[Recommendations] = []
         self.skipped: list[str] = []
-        self.failures: dict[Path, str] = {}
+        self.failures: dict[Path, NanoUError] = {}
         self._runs: dict[Path, MonitoredRun] = {}
         sources = dict.fromkeys((*request.sources, *request.compared))
         self._alone = len(sources) == 1
@@ -115,9 +115,10 @@ class _Plotting:
     def draw_singly(self) -> None:
         """The pictures and the advice of every run of its own."""
         runs = {source: self._runs[source] for source in self.request.sources if source in self._runs}
-        for (source, run), label in zip(runs.items(), run_labels(list(runs.values())), strict=True):
+        labels = run_labels(list(runs.values()))
+        for (source, run), label, stem in zip(runs.items(), labels, _stems(labels), strict=True):
             with self._failing_alone(source):
-                self._draw_one(run, label)
+                self._draw_one(run, label, stem)
 
     def draw_compared(self) -> None:
         """The picture of the runs side by side; none where failures have left fewer than two."""
@@ -127,8 +128,8 @@ class _Plotting:
             path = request.output or request.output_dir / "comparison.png"
             self.files.append(save_figure(draw_comparison(compared_runs(runs)), path, dpi=200))
 
-    def _draw_one(self, run: MonitoredRun, label: str) -> None:
-        request, stem = self.request, _stem(label)
+    def _draw_one(self, run: MonitoredRun, label: str, stem: str) -> None:
+        request = self.request
         thresholds = thresholds_of(run.metrics_path, request.config, request.overrides)
         for kind in request.kinds:
             if kind == "heatmap" and request.allow_missing and not any(step.layers for step in run.steps):
@@ -142,13 +143,13 @@ class _Plotting:
 
     @contextmanager
     def _failing_alone(self, source: Path) -> Iterator[None]:
-        """One of several runs fails without the others."""
+        """One of several runs fails without the others, and no failure hides what was written before it."""
         try:
             yield
         except NanoUError as error:
-            if self._alone:
+            if self._alone and not self.files:
                 raise
-            self.failures[source] = str(error)
+            self.failures[source] = error
 
 
 def _draw(kind: str, run: MonitoredRun, thresholds: ThresholdsConfig, layer: str | None) -> Figure:
@@ -179,6 +180,8 @@ def _check(request: PlotRequest) -> None:
     """ConfigError for what is wrong whatever the runs hold."""
     if request.config is not None or request.overrides:
         load_experiment(request.config, None, list(request.overrides))
+    if request.layer is not None and "heatmap" not in request.kinds:
+        raise ConfigError("--layer names the channels that the heatmap shows; add --plot-type heatmap or --all")
     if len(request.compared) == 1:
         raise ConfigError(f"a comparison needs two or more runs, only {request.compared[0]} is named: --compare a b")
     pictures = len(request.sources) * len(request.kinds) + bool(request.compared)
@@ -186,5 +189,11 @@ def _check(request: PlotRequest) -> None:
         raise ConfigError(f"--output names one picture, but {pictures} would be drawn; use --output-dir")
 
 
-def _stem(label: str) -> str:
-    return re.sub(r"[^\w.-]+", "-", label).strip("-.") or "run"
+def _stems(labels: Sequence[str]) -> list[str]:
+    """Beginnings of file names, one for each run; those that would be equal are numbered."""
+    stems: list[str] = []
+    for label in labels:
+        stem = file_label(label, otherwise="run")
+        numbered = (stem, *(f"{stem}-{number}" for number in range(2, len(labels) + 1)))
+        stems.append(next(name for name in numbered if name not in stems))
+    return stems

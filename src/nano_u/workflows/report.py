@@ -76,8 +76,9 @@ def _several(paths: Sequence[Path], output: Path | None, step: Step) -> tuple[Pa
     from nano_u.workflows.comparison import compare_runs, read_comparison
 
     step("reading the runs")
-    folders = list({path.resolve(): path for path in paths if _is_monitor_folder(path)}.values())
-    ranked = [path for path in paths if not _is_monitor_folder(path)]
+    of_monitor = {path: _is_monitor_folder(path) for path in paths}
+    folders = list({path.resolve(): path for path in paths if of_monitor[path]}.values())
+    ranked = [path for path in paths if not of_monitor[path]]
     comparison = read_comparison(ranked) if folders else compare_runs(ranked)
     monitored = _monitored(comparison, folders)
     left_out = {str(entry.run): entry.reason for entry in comparison.left_out}
@@ -107,19 +108,19 @@ def _is_monitor_folder(path: Path) -> bool:
 def _monitored(comparison: Comparison, folders: Sequence[Path]) -> Monitored:
     """What can be read of the monitor's files of the runs compared, and of `folders`."""
     from nano_u.reporting.html.comparison_report import Monitored
-    from nano_u.reporting.metrics_search import was_monitored
     from nano_u.reporting.monitored_run import find_metrics_csv, read_monitored_run
 
-    results = (result for experiment in comparison.experiments for result in experiment.runs)
-    watched = (result.run for result in results if result.monitor_problem or was_monitored(result.run))
-    runs, unranked, unread = [], [], {}
-    for path in (*watched, *folders):
+    results = [result for experiment in comparison.experiments for result in experiment.runs]
+    runs = [result.monitored for result in results if result.monitored is not None]
+    unread = {str(result.run): result.monitor_problem for result in results if result.monitor_problem is not None}
+    unranked = []
+    for path in folders:
         try:
             runs.append(read_monitored_run(find_metrics_csv(path)))
         except NanoUError as error:
             unread[str(path)] = str(error)
         else:
-            unranked += [str(path)] if path in folders else []
+            unranked.append(str(path))
     return Monitored(tuple(runs), tuple(unranked), unread)
 
 

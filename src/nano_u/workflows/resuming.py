@@ -10,7 +10,6 @@ from typing import Any
 from nano_u.config import ExperimentConfig, load_experiment
 from nano_u.errors import RunError
 from nano_u.runs import RunDirectory, open_run
-from nano_u.workflows.monitoring import FOLDER as NAS_FOLDER
 
 
 def train_unless_finished(
@@ -52,7 +51,7 @@ def clear(run: RunDirectory) -> None:
     """Remove what an earlier training left and what was made of it; RunError while it is still running."""
     with run.lock():
         run.metrics_path.unlink(missing_ok=True)  # first: what an interrupt leaves from here on is unfinished
-        for folder in (run.export_dir, run.evaluation_dir(""), run.soft_targets_dir, run.path / NAS_FOLDER):
+        for folder in (run.export_dir, run.evaluation_dir(""), run.soft_targets_dir, run.monitor_dir):
             shutil.rmtree(folder, ignore_errors=True)
         for path in (
             *_models(run),

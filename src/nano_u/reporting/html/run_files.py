@@ -102,10 +102,10 @@ def read_run_files(path: Path) -> RunFiles:
     files.metrics = _json(files, "metrics", run.metrics_path)
     _read_validations(files, run.metrics_path)
     if run.history_path.is_file():
-        files.history = files.attempt("learning curves", lambda: _history(run.history_path))
+        files.history = files.attempt("learning curves", lambda: read_history(run.history_path))
     if run.qat_history_path.is_file():
         part = "learning curves under int8 arithmetic"
-        files.int8_history = files.attempt(part, lambda: _history(run.qat_history_path))
+        files.int8_history = files.attempt(part, lambda: read_history(run.qat_history_path))
     if run.graph_path.is_file():
         files.architecture = files.attempt("architecture", lambda: read_architecture(run.graph_path))
     files.monitored = files.attempt("redundancy", lambda: _monitored(path))
@@ -147,13 +147,6 @@ def _int8_validation(refined: Any, path: Path) -> Evaluation | None:
 
 def _monitored(path: Path) -> MonitoredRun | None:
     return read_monitored_run(find_metrics_csv(path)) if was_monitored(path) else None
-
-
-def _history(path: Path) -> History:
-    try:
-        return read_history(path)
-    except UnicodeDecodeError as error:
-        raise RunError(f"{path}: not UTF-8 text; the run is damaged, train again into a new run directory") from error
 
 
 def _evaluation(record: Any, path: Path, key: str) -> Evaluation:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -14,7 +14,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from nano_u.evaluation import Evaluation, Gallery, GroupResult
-from nano_u.graph import Architecture, layer_costs, summarise
+from nano_u.graph import Architecture, deploy, layer_costs, summarise
 from nano_u.redundancy import aggregate
 from nano_u.reporting.accuracy_table import evaluation_table, interval_text
 from nano_u.reporting.bands import band_of, redundancy_bands
@@ -32,9 +32,9 @@ from nano_u.reporting.html.run_files import RunFiles
 from nano_u.reporting.html.themed_svg import themed_svg
 from nano_u.reporting.html.validation_table import validation_table
 from nano_u.reporting.memory_figure import draw_memory_timeline, memory_timeline
-from nano_u.reporting.monitored_run import LoggedStep, MonitoredRun
+from nano_u.reporting.monitored_run import MonitoredRun
 from nano_u.reporting.recommendation_text import evidence_table, recommendations_to_dict
-from nano_u.reporting.recommendations import Recommendations, recommend
+from nano_u.reporting.recommendations import THIN, Recommendations, recommend
 from nano_u.reporting.redundancy_figure import draw_redundancy, redundancy_over_training
 from nano_u.reporting.redundancy_table import layer_redundancy_table
 from nano_u.reporting.table import MISSING, Table, ratio
@@ -193,7 +193,7 @@ def _tiles(files: RunFiles, found: Recommendations | None) -> tuple[Tile, ...]:
     if files.monitored is not None and found is not None:
         tiles.append(_redundancy_tile(files, files.monitored))
         filters = sum(removed_filters(found.advice).values())
-        thin = found.sections[-1].verdict.startswith("too little")
+        thin = found.sections[-1].verdict == THIN
         tiles.append(Tile("filters that can go", MISSING if thin else f"{filters:,}", found.sections[-1].verdict))
     return tuple(tiles)
 
@@ -307,7 +307,7 @@ def _matrices(run: MonitoredRun | None) -> tuple[tuple[Matrix, ...], int]:
 
 
 def _memory(architecture: Architecture | None, draw: Drawer) -> Picture | None:
-    if architecture is None:
+    if architecture is None or not deploy(architecture).ops:
         return None
     timeline = memory_timeline(architecture)
     peak = timeline.peak_op
@@ -360,7 +360,7 @@ def _data(files: RunFiles, found: Recommendations | None) -> Mapping[str, Any]:
         "validation_teacher": _plain(files.teacher_validation),
         "evaluations": {entry.name: entry.evaluation.to_dict() for entry in files.evaluated},
         "int8": None if exported is None else exported.record,
-        "redundancy": None if files.monitored is None else _redundancy_series(files.monitored.steps),
+        "redundancy": None if files.monitored is None else _redundancy_series(files.monitored),
         "recommendations": None if found is None else recommendations_to_dict(found),
     }
 
@@ -373,18 +373,14 @@ def _plain(evaluation: Evaluation | None) -> Mapping[str, Any] | None:
     return None if evaluation is None else evaluation.to_dict()
 
 
-def _redundancy_series(logged: Sequence[LoggedStep]) -> Mapping[str, Any]:
+def _redundancy_series(run: MonitoredRun) -> Mapping[str, Any]:
     """Model and layers over training, at `MOST_STEPS` steps at most, the first and the last among them."""
-    chosen = np.unique(np.linspace(0, len(logged) - 1, MOST_STEPS).round().astype(int)).tolist()
-    steps = [logged[index] for index in chosen]
-    layers: dict[str, list[float | None]] = {}
-    for index, step in enumerate(steps):
-        for layer in step.layers:
-            layers.setdefault(layer.layer, [None] * len(steps))[index] = layer.redundancy_score
+    chosen = np.unique(np.linspace(0, len(run.steps) - 1, MOST_STEPS).round().astype(int)).tolist()
+    steps = tuple(run.steps[index] for index in chosen)
     return {
         "epoch": [step.epoch for step in steps],
         "step": [step.step for step in steps],
         "redundancy_score": [step.redundancy_score for step in steps],
         "correlation_mean": [step.correlation_mean for step in steps],
-        "layers": layers,
+        "layers": replace(run, steps=steps).layer_scores(),
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import io
 import re
-import warnings
 
 import matplotlib
 from markupsafe import Markup
@@ -62,11 +61,7 @@ def _drawn(figure: Figure) -> str:
     for text in figure.findobj(Text):
         text.set_parse_math(False)  # a name with two dollar signs is no formula
     buffer = io.StringIO()
-    with (
-        matplotlib.rc_context({"svg.hashsalt": "nano-u", "svg.fonttype": "none"}),
-        warnings.catch_warnings(),
-    ):
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+    with matplotlib.rc_context({"svg.hashsalt": "nano-u", "svg.fonttype": "none"}), style.any_script():
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
 
