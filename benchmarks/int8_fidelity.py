@@ -20,7 +20,7 @@ import numpy as np
 
 import nano_u.quantization.fake_quantization  # noqa: F401  registers the layers of the model that is read
 from nano_u.config import load_experiment
-from nano_u.data import ImageSet, load_data
+from nano_u.data import as_floats, load_data
 from nano_u.deploy import ReferenceModel, quantized_graph_of, write_tflite
 from nano_u.evaluation import evaluate
 from nano_u.graph import Architecture, deploy
@@ -59,8 +59,7 @@ def layer_differences(
     for op in deploy(architecture).ops:
         if op.op not in (*CONVOLUTIONS, "add"):
             continue
-        sources = [graph.by_name[name] for name in op.inputs]
-        reals = [(tensors[s.name].astype(np.float32) - s.zero_point) * np.float32(s.scale) for s in sources]
+        reals = [graph.by_name[name].real(tensors[name]) for name in op.inputs]
         value = aware.get_layer(op.name)(reals[0] if len(reals) == 1 else reals)
         if activation_of(architecture, op) == "relu":
             value = keras.ops.relu(value)
@@ -69,11 +68,6 @@ def layer_differences(
         difference = np.abs(np.rint(value / tensor.scale) + tensor.zero_point - tensors[op.name])
         found[op.name] = int(difference.max()), float((difference > 0).mean())
     return found
-
-
-def spread(data: ImageSet, count: int) -> ImageSet:
-    """`count` images evenly over the set."""
-    return data.select(np.linspace(0, len(data) - 1, min(count, len(data))).astype(int))
 
 
 def main() -> int:
@@ -85,7 +79,7 @@ def main() -> int:
     run = open_run(arguments.run)
     config = load_experiment(run.config_path)
     aware, architecture = load_model(run.qat_model_path), architecture_of(load_model(run.best_model_path))
-    images = spread(load_data(str(config.data), config)["test"], arguments.images)
+    images = load_data(str(config.data), config)["test"].spread(arguments.images)
     integers = (images.images.astype(np.int16) - 128).astype(np.int8)
 
     tflite = write_tflite(trained_int8(aware, architecture))
@@ -102,8 +96,8 @@ def main() -> int:
         f"(c) NumPy against the reference kernels, {len(integers)} images: {unequal} of {computed.size:,} values differ"
     )
     output = graph.by_name[graph.output]
-    logits = (computed.astype(np.float32) - output.zero_point) * np.float32(output.scale)
-    simulated = np.asarray(aware.predict(images.images.astype(np.float32) / 255.0, verbose=0))
+    logits = output.real(computed)
+    simulated = np.asarray(aware.predict(as_floats(images.images), verbose=0))
     ious = [
         evaluate(values, images, floor_probabilities=None).pooled.metrics.iou or 0.0 for values in (logits, simulated)
     ]

@@ -39,7 +39,9 @@ def test_distill_trains_a_student_and_says_who_taught_it(
     teacher = json.loads((tmp_path / "run" / "provenance.json").read_text())["teacher"]
     assert teacher["path"] == str(teacher_run / "best.keras")
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
-    assert 0 <= metrics["teacher"]["pooled"]["metrics"]["iou"] <= 1
+    assert main(["evaluate", str(teacher_run), "--split", "val", "--output-dir", str(tmp_path / "e"), "--quiet"]) == 0
+    evaluated = json.loads((tmp_path / "e" / "metrics.json").read_text())
+    assert metrics["teacher"]["pooled"]["metrics"] == evaluated["pooled"]["metrics"]
     assert (teacher_run / "best.keras").read_bytes() == before
     student = load_model(tmp_path / "run" / "best.keras")
     assert student.count_params() == load_model(teacher_run / "best.keras").count_params()  # and nothing of the teacher

@@ -198,3 +198,30 @@ def test_verbose_logging_says_what_was_read_and_chosen(
     assert main([*arguments, "--set", "verbose_logging=true", *settings]) == 0
 
     assert "12 train, 4 val, 4 test images" in capsys.readouterr().err
+
+
+def test_an_undefined_iou_is_called_undefined(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """No foreground in the masks, and the student finds none: there is nothing to divide by."""
+    import numpy as np
+
+    from nano_u.cli.train import show_outcome
+    from nano_u.data import ImageSet
+    from nano_u.evaluation import evaluate
+    from nano_u.runs import RunDirectory
+    from nano_u.workflows.training import TrainingRun
+
+    monkeypatch.setenv("COLUMNS", "140")
+    empty = ImageSet(np.zeros((2, 4, 4, 3), np.uint8), np.zeros((2, 4, 4, 1), np.uint8), ("a_0", "a_1"), ("a", "a"))
+    nothing, something = (
+        evaluate(np.full((2, 4, 4, 1), logit, np.float32), empty, floor_probabilities=None) for logit in (-5, 5)
+    )
+    run, missing = RunDirectory(tmp_path), None
+    trained = TrainingRun(run, missing, missing, 1, nothing, None, teacher=something, int8=nothing)  # type: ignore[arg-type]
+
+    show_outcome(trained)
+
+    printed = capsys.readouterr().out
+    assert "under int8 arithmetic: validation IoU undefined, float undefined\n" in printed
+    assert "on the same images: student IoU undefined, teacher 0.000\n" in printed

@@ -36,6 +36,17 @@ def test_an_empty_selection_is_an_empty_set() -> None:
     assert small_set().select([]).positive_share() is None
 
 
+@pytest.mark.parametrize(
+    ("count", "chosen"), [(1, "0"), (2, "06"), (3, "036"), (4, "0246"), (7, "0123456"), (9, "0123456")]
+)
+def test_a_spread_goes_evenly_from_the_first_to_the_last(count: int, chosen: str) -> None:
+    assert small_set(7).spread(count).names == tuple(f"a_{index}" for index in chosen)
+
+
+def test_a_spread_over_nothing_is_empty() -> None:
+    assert len(small_set().select([]).spread(5)) == 0
+
+
 def test_equal_data_has_one_fingerprint_and_any_change_another() -> None:
     data = small_set()
     images, masks = data.images.copy(), data.masks.copy()

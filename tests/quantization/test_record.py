@@ -21,6 +21,13 @@ def test_scales_are_held_as_files_hold_them() -> None:
     assert weights().scales.tolist() == [0.5, float(np.float32(0.1))]
 
 
+def test_the_real_values_of_integers_count_steps_from_the_zero_point() -> None:
+    real = QuantizedTensor("x", (1, 1, 1), 0.5, -128).real(np.array([-128, -127, 0, 127], np.int8))
+
+    assert real.dtype == np.float32
+    assert real.tolist() == [0.0, 0.5, 64.0, 127.5]
+
+
 @pytest.mark.parametrize(
     ("shape", "scale", "zero_point", "text"),
     [

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from nano_u.config import config_from_mapping
-from nano_u.errors import ConfigError
+from nano_u.errors import ConfigError, DataError
 from nano_u.losses import bernoulli_divergence, make_loss
 from nano_u.models import create_nano_u
 from nano_u.training import train_with_distillation
@@ -137,6 +137,20 @@ def test_a_dataset_is_taught_by_a_live_teacher() -> None:
 def test_a_teacher_of_another_size_is_refused_by_name() -> None:
     with pytest.raises(ConfigError, match=r"teacher nano_u: takes images of \(8, 8, 3\), the student .* \(16, 16, 3\)"):
         train_with_distillation(tiny(0), tiny(1, size=8), PLAIN, (IMAGES, MASKS))
+
+
+@pytest.mark.parametrize(("images", "masks", "message"), [(10, 9, "10 images but 9 masks"), (0, 0, "no images")])
+def test_arrays_that_cannot_be_taught_are_refused_before_the_teacher_is_asked(
+    images: int, masks: int, message: str
+) -> None:
+    asked: list[int] = []
+
+    with pytest.raises(DataError, match=message):
+        train_with_distillation(
+            tiny(0), tiny(1), PLAIN, (IMAGES[:images], MASKS[:masks]), progress=lambda done, total: asked.append(done)
+        )
+
+    assert not asked
 
 
 def test_a_typed_configuration_is_taken_too() -> None:

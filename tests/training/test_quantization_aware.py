@@ -13,6 +13,7 @@ from nano_u.models import architecture_of, create_nano_u
 from nano_u.quantization import run_integer_tensors
 from nano_u.quantization.fake_quantization import ActivationQuantizer, QuantizedConvolution
 from nano_u.training import train_quantization_aware
+from nano_u.training.batch_norm import batch_norms
 from nano_u.training.quantization_aware_model import (
     CONVOLUTIONS,
     RANGE_SUFFIX,
@@ -136,7 +137,7 @@ def test_given_the_same_integers_every_layer_is_within_one_step_of_the_integer_n
     for op in deploy(architecture).ops:
         if op.op not in (*CONVOLUTIONS, "add"):
             continue
-        reals = [_real(graph.by_name[source], tensors[source]) for source in op.inputs]
+        reals = [graph.by_name[source].real(tensors[source]) for source in op.inputs]
         result = aware.get_layer(op.name)(reals[0] if len(reals) == 1 else reals)
         if any(layer.endswith(("relu", "/activation")) for layer in op.layers):
             result = keras.ops.relu(result)
@@ -146,10 +147,6 @@ def test_given_the_same_integers_every_layer_is_within_one_step_of_the_integer_n
         difference = np.abs(steps - tensors[op.name])
         assert difference.max() <= 1
         assert (difference > 0).mean() <= 0.02
-
-
-def _real(tensor: object, values: np.ndarray) -> np.ndarray:
-    return (values.astype(np.float32) - tensor.zero_point) * np.float32(tensor.scale)
 
 
 def test_tensors_that_are_joined_share_one_range() -> None:
@@ -171,6 +168,40 @@ def test_weights_go_there_and_back(batch_norm: bool) -> None:
     carry_back(quantization_aware(model, batch_norm=batch_norm), copy)
 
     np.testing.assert_allclose(copy(X), model(X), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize(("center", "scale"), [(False, True), (True, False), (False, False)])
+def test_a_batch_norm_without_offset_or_gain_gets_what_was_trained_all_the_same(
+    batch_norm: bool, center: bool, scale: bool
+) -> None:
+    """The twin always has both; here they are what a training might have made of them."""
+    aware = quantization_aware(normalised(center=True, scale=True), batch_norm=batch_norm)
+    copy = normalised(center=center, scale=scale)
+    plain = normalised(center=True, scale=True)
+
+    carry_back(aware, copy)
+    carry_back(aware, plain)
+
+    np.testing.assert_allclose(copy(X), plain(X), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(copy(X), normalised(center=True, scale=True)(X), rtol=1e-4, atol=1e-4)
+
+
+def normalised(*, center: bool, scale: bool) -> keras.Model:
+    """BatchNorm behind a convolution with a bias and a depthwise one without, offset and gain far from 0 and 1."""
+    keras.utils.set_random_seed(7)
+    image = keras.Input((16, 16, 3), name="image")
+    x = keras.layers.Conv2D(4, 3, padding="same", bias_initializer="random_normal", name="first")(image)
+    x = keras.layers.BatchNormalization(center=center, scale=scale, name="first_norm")(x)
+    x = keras.layers.DepthwiseConv2D(3, padding="same", use_bias=False, name="second")(x)
+    x = keras.layers.BatchNormalization(center=center, scale=scale, name="second_norm")(x)
+    model = keras.Model(image, keras.layers.Conv2D(1, 1, name="head")(x), name="normalised")
+    rng = np.random.default_rng(8)
+    for name in ("first_norm", "second_norm"):
+        gamma, beta, mean, variance = (rng.uniform(*ends, 4) for ends in ((-2, 2), (-1, 1), (-1, 1), (0.1, 2)))
+        own = [*([gamma] if scale else []), *([beta] if center else []), mean, variance]
+        model.get_layer(name).set_weights(own)
+    return model
 
 
 def test_a_twin_survives_saving(tmp_path: Path) -> None:
@@ -215,15 +246,19 @@ def test_fine_tuning_lowers_the_loss_and_leaves_the_model_as_it_was(ranges: str)
     assert learned == [ranges == "learned"] * len(learned)
 
 
-def test_from_the_first_epoch_batch_norm_is_trained_inside_and_the_whole_schedule_runs() -> None:
-    config = {**CONFIG, "epochs": 5, "quantization": {"from_first_epoch": True, "epochs": 99}}
+@pytest.mark.parametrize("momentum", [None, 0.8])
+def test_from_the_first_epoch_batch_norm_is_trained_inside_and_the_whole_schedule_runs(momentum: float | None) -> None:
+    options = {"epochs": 5, "training": {"batch_norm_momentum": momentum}}
+    config = {**CONFIG, **options, "quantization": {"from_first_epoch": True, "epochs": 99}}
 
     aware, history = train_quantization_aware(small(), config, (IMAGES, MASKS), (IMAGES, MASKS))
 
     assert len(history.epoch) == 5
     assert history.history["loss"][-1] < history.history["loss"][0]
-    normalised = [layer.batch_norm for layer in aware.layers if isinstance(layer, QuantizedConvolution)]
-    assert normalised == [True] * (len(normalised) - 1) + [False]  # the head has a bias of its own
+    inside = [layer.batch_norm for layer in aware.layers if isinstance(layer, QuantizedConvolution)]
+    assert inside == [True] * (len(inside) - 1) + [False]  # the head has a bias of its own
+    momenta = {layer.momentum for layer in batch_norms(aware)}
+    assert momenta == {momentum or 0.5}  # three steps an epoch
 
 
 def test_a_teacher_can_teach_under_int8_arithmetic() -> None:

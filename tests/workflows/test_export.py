@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from nano_u.data import ImageSet
-from nano_u.errors import DeployError
+from nano_u.errors import ConfigError, DeployError
 from nano_u.models import create_nano_u, save_model
 from nano_u.workflows.export import calibration_set, export_model
 
@@ -32,6 +33,28 @@ def test_calibration_images_are_spread_over_the_whole_training_split(wanted: int
 def test_calibration_on_no_image_is_refused() -> None:
     with pytest.raises(DeployError, match="needs at least one real calibration image, got 0"):
         calibration_set(numbered_images(10), 0)
+
+
+def test_a_threshold_that_cannot_be_chosen_is_refused_before_anything_is_computed(
+    tmp_path: Path, make_tiny_dataset: Callable[..., Path]
+) -> None:
+    save_model(create_nano_u((16, 16, 3), [2], 3, blocks_per_stage=1), tmp_path / "model.keras")
+    data = make_tiny_dataset(tmp_path / "data")
+    shutil.rmtree(data / "val")
+    told: set[str] = set()
+
+    for split, settings in (("val", ()), ("test", ("val_fraction=0",))):
+        with pytest.raises(ConfigError, match=f"needs val images beside the {split} images"):
+            export_model(
+                tmp_path / "model.keras",
+                data=str(data),
+                split=split,
+                overrides=settings,
+                choose_threshold=True,
+                progress=lambda what, done, total: told.add(what),
+            )
+
+    assert told == {"reading images"}
 
 
 @pytest.mark.slow

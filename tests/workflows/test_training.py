@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,16 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import nano_u
 from nano_u.config import ExperimentConfig, load_experiment
-from nano_u.data import load_data
+from nano_u.data import as_floats, load_data
 from nano_u.errors import ConfigError
+from nano_u.evaluation import evaluate
 from nano_u.models import load_model
 from nano_u.monitoring.callback import NASMonitorCallback
+from nano_u.training.quantization_aware_model import carry_back
 from nano_u.workflows.training import TrainingObserver, TrainingRun, run_training
 
 
@@ -203,6 +207,36 @@ def test_statistics_that_lag_are_replaced_in_the_saved_model_too(
     metrics = json.loads(trained.run.metrics_path.read_text())
     assert metrics["batch_norm"]["reestimated"]
     assert metrics["validation"]["pooled"]["metrics"]["iou"] > max(trained.history.history["val_iou"])
+
+
+def test_statistics_that_lag_under_int8_arithmetic_are_replaced_in_the_network_that_is_exported(
+    tiny_dataset: Path, tmp_path: Path, tiny_settings: tuple[str, ...]
+) -> None:
+    """Without validation images, which lagging statistics would judge wrongly, the last epoch is kept."""
+    shutil.rmtree(tiny_dataset / "val")
+    lagging = ("training.batch_norm_momentum=0.9999", "epochs=8", "learning_rate=0.05", "val_fraction=0")
+    from_the_start = ("quantization.aware=true", "quantization.from_first_epoch=true")
+    config = configuration(tiny_settings, *lagging, *from_the_start, data=tiny_dataset)
+
+    trained = run_training(config, run_path=tmp_path / "run")
+
+    assert trained.batch_norm is not None
+    assert trained.batch_norm.reestimated
+    aware = load_model(trained.run.qat_model_path)
+    first = next(layer for layer in aware.layers if getattr(layer, "batch_norm", False))
+    data = load_data(str(tiny_dataset), config)["train"]
+    images = as_floats(data.images)
+    bytes_of = aware.get_layer(f"{aware.input.name}_bytes")(images)
+    before = tf.nn.depthwise_conv2d(bytes_of, first.kernel, [1, *first.strides, 1], first.padding.upper()).numpy()
+    np.testing.assert_allclose(first.moving_mean, before.mean(axis=(0, 1, 2)), rtol=0.02, atol=0.01)  # rounded weights
+    np.testing.assert_allclose(first.moving_variance, before.var(axis=(0, 1, 2)), rtol=0.05)
+    copy = load_model(trained.run.best_model_path)
+    carry_back(aware, copy)
+    for ours, theirs in zip(load_model(trained.run.best_model_path).get_weights(), copy.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    judged = evaluate(np.asarray(aware(images)), data, floor_probabilities=None)
+    assert judged.pooled.metrics.iou == pytest.approx(trained.batch_norm.reestimated_iou)
+    assert judged.pooled.metrics.iou > 0.8 > 0.1 > trained.batch_norm.inference_iou
 
 
 def compute_types(model: keras.Model) -> set[str]:

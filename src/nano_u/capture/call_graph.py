@@ -19,7 +19,7 @@ from nano_u.capture.recorder import Call, CallRecorder, ForwardPass
 from nano_u.capture.roles import repeats_its_layers
 from nano_u.errors import ModelError
 from nano_u.graph.keras_layers import KerasLayer, activation_of, has_no_weights, node_of
-from nano_u.graph.record import Architecture, Node, Shape, output_shape
+from nano_u.graph.record import ACTIVATION_SUFFIX, Architecture, Node, Shape, output_shape
 
 _OWN_KINDS = {"nano_u>FusedBatchNormalization": "BatchNormalization", "nano_u>UpsampleNearest": "UpsampleNearest"}
 
@@ -130,7 +130,7 @@ class _CallGraph:
         activation = activation_of(layer)
         if activation is not None:
             rare, held = (shape, 0) if activation == "opaque" else (None, None)
-            name = f"{tensor}/activation"
+            name = f"{tensor}{ACTIVATION_SUFFIX}"
             tensor = self._add(Node(name, activation, (tensor,), shape=rare, parameters=held))
         self._names[id(output)] = tensor
         return True

@@ -15,9 +15,9 @@ from nano_u.capture.model_inputs import build_with
 from nano_u.capture.roles import is_activation, is_convolution
 from nano_u.capture.stages import stage_of_layers, stages_by_size
 from nano_u.errors import ModelError
-from nano_u.graph.record import Architecture
+from nano_u.graph.record import ACTIVATION_SUFFIX, Architecture
 
-_CALL_OR_PART = re.compile(r"(#\d+)?(:\d+)?(/activation)?$")  # what the record adds to a layer's path
+_CALL_OR_PART = re.compile(rf"(#\d+)?(:\d+)?({ACTIVATION_SUFFIX})?$")  # what the record adds to a layer's path
 
 
 IMAGE_RANK = 3  # (height, width, channels)

@@ -62,6 +62,12 @@ def note(text: str) -> None:
         results().print(text, markup=False, highlight=False, soft_wrap=True)
 
 
+def announce(stage: str) -> None:
+    """A rule on stderr with the name of what begins, unless quiet was asked for."""
+    if not _options.quiet:
+        progress().rule(stage, align="left", style="dim")
+
+
 def _console(*, stderr: bool, quiet: bool = False) -> Console:
     from rich.console import Console
 

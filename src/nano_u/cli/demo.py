@@ -38,7 +38,7 @@ def demo_command(
     with step_bars() as step:
         observer = TrainingObserver(architecture=show_cost, callbacks=(line,))
         try:
-            demo = run_demo(config, run_path=run_dir, observer=observer, stage=_announce, progress=step)
+            demo = run_demo(config, run_path=run_dir, observer=observer, stage=console.announce, progress=step)
         finally:
             line.close()
     out = console.results()
@@ -47,11 +47,6 @@ def demo_command(
         out.print()
     out.print(_summary(demo))
     _say_where(demo)
-
-
-def _announce(stage: str) -> None:
-    if not console.is_quiet():
-        console.progress().rule(stage, align="left", style="dim")
 
 
 def _summary(demo: Demo) -> Table:

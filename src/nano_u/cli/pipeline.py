@@ -75,15 +75,10 @@ def pipeline_command(
             )
 
         try:
-            piped = run_pipeline(plan, run_dir, observer=observer, stage=_announce, progress=step)
+            piped = run_pipeline(plan, run_dir, observer=observer, stage=console.announce, progress=step)
         finally:
             for line in lines:
                 line.close()
     show_export(piped.exported)
     console.note(f"\ndone in {piped.seconds / 60:.1f} minutes; report: {piped.report.path}")
     piped.raise_problems()
-
-
-def _announce(stage: str) -> None:
-    if not console.is_quiet():
-        console.progress().rule(stage, align="left", style="dim")

@@ -12,6 +12,7 @@ from nano_u.errors import ConfigError
 
 if TYPE_CHECKING:
     from nano_u.config import ExperimentConfig
+    from nano_u.evaluation import Evaluation
     from nano_u.graph import Architecture
     from nano_u.workflows.training import TrainingRun
 
@@ -166,12 +167,18 @@ def show_outcome(trained: TrainingRun) -> None:
         out.print(most_redundant_table(trained.monitored))
         out.print()
     if trained.int8 is not None and trained.validation is not None:
-        before, after = trained.validation.pooled.metrics.iou, trained.int8.pooled.metrics.iou
-        console.note(f"under int8 arithmetic: validation IoU {after or 0:.3f}, float {before or 0:.3f}")
+        before, after = _iou(trained.validation), _iou(trained.int8)
+        console.note(f"under int8 arithmetic: validation IoU {after}, float {before}")
     if trained.teacher is not None and trained.validation is not None:
-        student, teacher = trained.validation.pooled.metrics.iou, trained.teacher.pooled.metrics.iou
-        console.note(f"on the same images: student IoU {student or 0:.3f}, teacher {teacher or 0:.3f}")
+        student, teacher = _iou(trained.validation), _iou(trained.teacher)
+        console.note(f"on the same images: student IoU {student}, teacher {teacher}")
     console.note(f"run: {trained.run.path}")
     if trained.monitored is not None:
         console.note(f"redundancy over training: {trained.monitored.folder}")
     console.note(f"next: nano-u evaluate {trained.run.path} --split test; nano-u export {trained.run.path}")
+
+
+def _iou(evaluation: Evaluation) -> str:
+    """The pooled IoU; images without foreground, of which none was predicted either, have none."""
+    iou = evaluation.pooled.metrics.iou
+    return "undefined" if iou is None else f"{iou:.3f}"

@@ -9,11 +9,13 @@ if TYPE_CHECKING:
     from nano_u.data.decode import decode_image, decode_mask
     from nano_u.data.doctor import examine
     from nano_u.data.doctor_report import DoctorReport, Finding, GroupRow
+    from nano_u.data.floats import as_floats
     from nano_u.data.image_set import ImageSet
     from nano_u.data.index import DatasetIndex, index_dataset
     from nano_u.data.loading import load_data, load_images
     from nano_u.data.pipeline import evaluation_batches, training_batches
     from nano_u.data.sample import Sample
+    from nano_u.data.spread import spread_indices
     from nano_u.data.synthetic import synthetic_splits, synthetic_terrain
 
 _MODULES = {
@@ -23,6 +25,7 @@ _MODULES = {
     "GroupRow": "doctor_report",
     "ImageSet": "image_set",
     "Sample": "sample",
+    "as_floats": "floats",
     "decode_image": "decode",
     "decode_mask": "decode",
     "evaluation_batches": "pipeline",
@@ -30,6 +33,7 @@ _MODULES = {
     "index_dataset": "index",
     "load_data": "loading",
     "load_images": "loading",
+    "spread_indices": "spread",
     "synthetic_splits": "synthetic",
     "synthetic_terrain": "synthetic",
     "training_batches": "pipeline",
@@ -43,6 +47,7 @@ __all__ = [
     "GroupRow",
     "ImageSet",
     "Sample",
+    "as_floats",
     "decode_image",
     "decode_mask",
     "evaluation_batches",
@@ -50,6 +55,7 @@ __all__ = [
     "index_dataset",
     "load_data",
     "load_images",
+    "spread_indices",
     "synthetic_splits",
     "synthetic_terrain",
     "training_batches",

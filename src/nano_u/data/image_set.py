@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from nano_u.data.spread import spread_indices
 from nano_u.errors import DataError
 
 IGNORED = 255
@@ -56,6 +57,10 @@ class ImageSet:
             tuple(self.names[index] for index in chosen),
             tuple(self.groups[index] for index in chosen),
         )
+
+    def spread(self, count: int) -> ImageSet:
+        """`count` of the images, spread evenly over the set; all of them where there are fewer."""
+        return self.select(spread_indices(len(self), count))
 
     def positive_share(self) -> float | None:
         """Share of the pixels not ignored that belong to the class; None without such pixels."""

@@ -30,6 +30,14 @@ def steps_per_epoch(images: int, batch_size: int) -> int:
     return math.ceil(images / batch_size)
 
 
+def arrays_of(data: ImageSet | Arrays) -> Arrays:
+    """Images and masks; DataError where there are not as many of the ones as of the others."""
+    images, masks = data if isinstance(data, tuple) else (data.images, data.masks)
+    if len(images) != len(masks):
+        raise DataError(f"{len(images)} images but {len(masks)} masks")
+    return images, masks
+
+
 def training_batches(
     data: ImageSet | Arrays,
     *,
@@ -122,9 +130,7 @@ def _ahead(batches: tf.data.Dataset) -> tf.data.Dataset:
 
 
 def _tensors(data: ImageSet | Arrays) -> tuple[tf.Tensor, tf.Tensor]:
-    images, masks = data if isinstance(data, tuple) else (data.images, data.masks)
-    if len(images) != len(masks):
-        raise DataError(f"{len(images)} images but {len(masks)} masks")
+    images, masks = arrays_of(data)
     return tf.constant(images), tf.constant(masks)
 
 

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from nano_u.data.spread import spread_indices
+
 THUMBNAIL_SIDE = 16
 CHUNK = 2048  # queries compared at once, so that memory stays small
 
@@ -43,7 +45,7 @@ def distances_between_groups(
     labels = np.asarray(groups)
     if len(set(groups)) < 2:
         return {}
-    asked = np.unique(np.linspace(0, len(labels) - 1, min(most, len(labels))).astype(np.intp))
+    asked = spread_indices(len(labels), most)
     return {
         group: nearest_distances(thumbnails[asked[labels[asked] == group]], thumbnails[labels != group])
         for group in dict.fromkeys(labels[asked].tolist())

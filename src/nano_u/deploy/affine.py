@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-INT8_MIN, INT8_MAX = -128, 127
+from nano_u.quantization import INT8_MAX, INT8_MIN
 
 
 @dataclass(frozen=True)

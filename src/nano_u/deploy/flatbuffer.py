@@ -104,7 +104,7 @@ def read_graph(tflite: bytes) -> TfliteGraph:
     """The graph inside `tflite`; raises DeployError where these bytes are not a TensorFlow Lite model."""
     schema = load_schema()
     model = read_model(tflite)
-    with _refusing_damage():
+    with refusing_damage():
         subgraph = model.subgraphs[0]
         tensors = tuple(_tensor(fields, model, schema) for fields in subgraph.tensors)
         codes = [operator_name(code, schema) for code in model.operatorCodes]
@@ -122,7 +122,7 @@ def read_model(tflite: bytes) -> Any:
     schema = load_schema()
     if tflite[4:8] != FILE_IDENTIFIER:
         raise DeployError(f"not a TensorFlow Lite model: no identifier {FILE_IDENTIFIER.decode()} at byte 4")
-    with _refusing_damage():
+    with refusing_damage():
         model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(tflite, 0))
         empty = not model.subgraphs or not model.subgraphs[0].operators
     if empty:
@@ -131,8 +131,8 @@ def read_model(tflite: bytes) -> Any:
 
 
 @contextmanager
-def _refusing_damage() -> Iterator[None]:
-    """Offsets that lead nowhere show as any of these inside the generated reader."""
+def refusing_damage() -> Iterator[None]:
+    """DeployError for what a damaged file leads to: offsets that lead nowhere show as any of these errors."""
     try:
         yield
     except (struct.error, LookupError, TypeError, ValueError, OverflowError, AttributeError) as error:

@@ -8,15 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nano_u.deploy.flatbuffer import TfliteTensor, load_schema, operator_name, read_graph, read_model
+from nano_u.deploy.flatbuffer import TfliteTensor, read_graph, read_model, refusing_damage
 from nano_u.deploy.schema_numbers import ACTIVATIONS, CHANNEL_AXIS, FILTER_AXIS, PADDINGS
 from nano_u.errors import DeployError
 from nano_u.quantization import KINDS, QuantizedGraph, QuantizedOp, QuantizedTensor, QuantizedWeights
 
 BIAS_SCALE_TOLERANCE = 1e-3
 """Relative. A bias at another scale than input * kernel would be added at a wrong size: kernels never look."""
-
-_DAMAGE = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
 
 
 def quantized_graph_of(tflite: bytes) -> QuantizedGraph:
@@ -25,10 +23,8 @@ def quantized_graph_of(tflite: bytes) -> QuantizedGraph:
     Raises DeployError, naming the layer, for an operator, type or option that the integer reference does not compute.
     """
     reader = _Reader(tflite)
-    try:
+    with refusing_damage():
         return reader.read()
-    except _DAMAGE as error:
-        raise DeployError(f"damaged TensorFlow Lite model: {error}") from error
 
 
 class _Reader:
@@ -41,18 +37,15 @@ class _Reader:
 
     def read(self) -> QuantizedGraph:
         """The whole graph."""
-        codes = [operator_name(code, load_schema()) for code in self.model.operatorCodes]
         image = self.graph.input
         ops, tensors = [], [self.activation(image, image.name)]
-        for operator in self.fields.operators:
-            op = self.operator(operator, codes[operator.opcodeIndex])
-            ops.append(op)
-            tensors.append(self.activation(self.tensor(operator.outputs[0]), op.output))
+        for known, operator in zip(self.graph.operators, self.fields.operators, strict=True):
+            ops.append(self.operator(operator, known.name, known.layer))
+            tensors.append(self.activation(self.tensor(operator.outputs[0]), known.layer))
         return QuantizedGraph(tuple(tensors), tuple(ops), self.graph.output.name)
 
-    def operator(self, operator: Any, kind: str) -> QuantizedOp:
+    def operator(self, operator: Any, kind: str, layer: str) -> QuantizedOp:
         """One operator with its weights and options."""
-        layer = self.tensor(operator.outputs[0]).name
         if kind not in KINDS:
             raise DeployError(f"layer {layer!r}: {kind} is not computed by the integer reference; replace the layer")
         if len(operator.outputs) != 1:

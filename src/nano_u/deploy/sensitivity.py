@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from nano_u.deploy.affine import INPUT_QUANTIZATION
 from nano_u.deploy.quantized_reader import quantized_graph_of
 from nano_u.errors import DeployError
-from nano_u.graph import Architecture, DeployedOp, deploy
+from nano_u.graph import ACTIVATION_SUFFIX, Architecture, DeployedOp, deploy
 from nano_u.quantization import INT8_MAX, INT8_MIN, QuantizedTensor, run_integer_tensors
 
 if TYPE_CHECKING:
     import keras
 
 BATCH_SIZE = 32
-ACTIVATION_SUFFIX = "/activation"
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,11 @@ def sensitivity(
         raise DeployError(f"{name}: this layer becomes two operators, whose noise cannot be told apart")
     sums = {op.name: _Sums() for op in ops}
     for batch in _batches(images):
-        steps = np.rint(batch * 255.0) - 128.0
-        tensors = run_integer_tensors(graph, steps.astype(np.int8))
+        tensors = run_integer_tensors(graph, INPUT_QUANTIZATION.quantise(batch))
         floats = {graph.input: batch}
         for op in ops:
             floats[op.name] = _float_form(model, op, [floats[name] for name in op.inputs])
-            read = [_real(graph.by_name[name], tensors[name]) for name in op.inputs]
+            read = [graph.by_name[name].real(tensors[name]) for name in op.inputs]
             _add(sums[op.name], _float_form(model, op, read), floats[op.name], graph.by_name[op.name], tensors[op.name])
     found = [_layer(op, sums[op.name], graph.by_name[op.name].scale) for op in ops]
     return tuple(sorted(found, key=lambda layer: math.inf if layer.own_db is None else layer.own_db))
@@ -102,10 +101,6 @@ def _float_form(model: keras.Model, op: DeployedOp, inputs: list[npt.NDArray[np.
     return np.asarray(value, np.float32)
 
 
-def _real(tensor: QuantizedTensor, values: npt.NDArray[np.int8]) -> npt.NDArray[np.float32]:
-    return (values.astype(np.float32) - tensor.zero_point) * np.float32(tensor.scale)
-
-
 def _add(
     sums: _Sums,
     exact: npt.NDArray[np.float32],
@@ -113,7 +108,7 @@ def _add(
     tensor: QuantizedTensor,
     values: npt.NDArray[np.int8],
 ) -> None:
-    real = _real(tensor, values)
+    real = tensor.real(values)
     sums.signal = sums.signal + _power(exact)
     sums.noise = sums.noise + _power(exact - real)
     sums.total_signal = sums.total_signal + _power(float_network)

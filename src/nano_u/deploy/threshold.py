@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
-from nano_u.deploy.affine import INT8_MAX, INT8_MIN, AffineQuantization
+from nano_u.deploy.affine import AffineQuantization
 from nano_u.errors import DeployError
+from nano_u.quantization import INT8_MAX, INT8_MIN
 
 NEVER = INT8_MAX + 1
 """Threshold that no int8 output reaches."""

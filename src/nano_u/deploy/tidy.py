@@ -6,27 +6,14 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-import flatbuffers
-import numpy.typing as npt
-
-from nano_u.deploy.flatbuffer import FILE_IDENTIFIER, load_schema, operator_name, read_model
+from nano_u.deploy.aligned_builder import pack
+from nano_u.deploy.flatbuffer import load_schema, operator_name, read_model
 from nano_u.deploy.summary import WEIGHTED_OPERATORS
-
-BUFFER_ALIGNMENT = 16
-"""Bytes: what the schema demands of constants (`force_align: 16`) and SIMD kernels expect."""
 
 _WEIGHT_ROLES = {1: "kernel", 2: "bias"}
 
 _PLACEHOLDER = "node{}x"
 _FOUND = re.compile(r"\bnode(\d+)x")
-
-
-class _AlignedBuilder(flatbuffers.Builder):
-    """A builder that honours the alignment of constant buffers, which the generated Python code drops."""
-
-    def CreateNumpyVector(self, x: npt.NDArray[Any]) -> int:  # noqa: N802
-        self.Prep(BUFFER_ALIGNMENT, x.nbytes)
-        return int(super().CreateNumpyVector(x))
 
 
 def placeholder(index: int) -> str:
@@ -57,9 +44,7 @@ def tidy(tflite: bytes, layers: Sequence[str], input_name: str) -> bytes:
                 names[int(index)] = _unused(f"{names[int(operator.outputs[0])]}/{role}", taken)
     for index, tensor in enumerate(subgraph.tensors):
         tensor.name = names.get(index, f"tensor{index}").encode()
-    builder = _AlignedBuilder(len(tflite))
-    builder.Finish(model.Pack(builder), file_identifier=FILE_IDENTIFIER)
-    return bytes(builder.Output())
+    return pack(model)
 
 
 def _layer_of(operator: Any, tensors: Sequence[Any], layers: Sequence[str]) -> str | None:

@@ -2,7 +2,7 @@
 
 from nano_u.evaluation.bootstrap import Interval, default_block_length
 from nano_u.evaluation.counts import ConfusionCounts, frame_counts, logit_threshold, to_logits, total_counts
-from nano_u.evaluation.evaluate import POOLED, Evaluation, GroupResult, evaluate
+from nano_u.evaluation.evaluate import DEFAULT_THRESHOLD, POOLED, Evaluation, GroupResult, evaluate
 from nano_u.evaluation.floor import MeanMaskFloor
 from nano_u.evaluation.gallery import Gallery, GalleryImage, choose_gallery
 from nano_u.evaluation.gallery_file import load_gallery, save_gallery
@@ -16,6 +16,7 @@ from nano_u.evaluation.sweep import (
 )
 
 __all__ = [
+    "DEFAULT_THRESHOLD",
     "POOLED",
     "ConfusionCounts",
     "Evaluation",

@@ -28,6 +28,10 @@ from nano_u.evaluation.inputs import checked_floor, checked_logits, looks_like_p
 from nano_u.evaluation.metrics import SegmentationMetrics, segmentation_metrics
 
 POOLED = "pooled"
+
+DEFAULT_THRESHOLD = 0.5
+"""Probability from which a pixel counts as foreground."""
+
 Counts = npt.NDArray[np.int64]
 
 
@@ -114,8 +118,8 @@ def evaluate(
     image_set: ImageSet,
     *,
     floor_probabilities: npt.NDArray[np.floating] | None,
-    threshold: float = 0.5,
-    floor_threshold: float = 0.5,
+    threshold: float = DEFAULT_THRESHOLD,
+    floor_threshold: float = DEFAULT_THRESHOLD,
     block_length: int | None = None,
     resamples: int = 1000,
     seed: int = 0,

@@ -7,9 +7,10 @@ from nano_u.graph.cost import CostSummary, LayerCost, layer_costs, summarise
 from nano_u.graph.deployed import DeployedGraph, DeployedOp, deploy
 from nano_u.graph.price import PeakRemedy, Price, narrowed, peak_remedy, price
 from nano_u.graph.read import read_architecture, write_architecture
-from nano_u.graph.record import Architecture, Node
+from nano_u.graph.record import ACTIVATION_SUFFIX, Architecture, Node
 
 __all__ = [
+    "ACTIVATION_SUFFIX",
     "CHIPS",
     "Architecture",
     "ChannelSource",

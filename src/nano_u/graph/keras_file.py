@@ -11,7 +11,7 @@ from typing import Any
 
 from nano_u.errors import ModelError
 from nano_u.graph.keras_layers import KerasLayer, activation_of, elementwise_shape, has_no_weights, node_of
-from nano_u.graph.record import Architecture, Node, Shape, checked, output_shape
+from nano_u.graph.record import ACTIVATION_SUFFIX, Architecture, Node, Shape, checked, output_shape
 
 MAX_CONFIG_BYTES = 32 * 1024 * 1024
 _OWN_LAYERS = {"nano_u>FusedBatchNormalization": "BatchNormalization", "nano_u>UpsampleNearest": "UpsampleNearest"}
@@ -129,7 +129,7 @@ class _Reader:
         if activation is None:
             return [tensor]
         shape, held = (self.shapes[tensor], 0) if activation == "opaque" else (None, None)
-        return [self._add(Node(f"{tensor}/activation", activation, (tensor,), shape=shape, parameters=held))]
+        return [self._add(Node(f"{tensor}{ACTIVATION_SUFFIX}", activation, (tensor,), shape=shape, parameters=held))]
 
     def _opaque(self, layer: KerasLayer, hints: dict[int, Shape]) -> list[str]:
         """A layer that the record has no word for: it keeps its shape in the graph, and what it computes is unknown."""

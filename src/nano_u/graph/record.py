@@ -19,6 +19,9 @@ MAX_SIZE = 2**31 - 1
 Shape = tuple[int, ...]
 """Output shape without the batch axis: `(height, width, channels)`, or `(features,)` after a dense layer."""
 
+ACTIVATION_SUFFIX = "/activation"
+"""Ends the name of the node that stands for an activation which a layer applies itself, behind the layer's name."""
+
 Op = Literal[
     "input",
     "conv2d",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nano_u.errors import MissingDependencyError, ModelError
-from nano_u.graph.record import Architecture, Node, Op, Shape, checked, output_shape
+from nano_u.graph.record import ACTIVATION_SUFFIX, Architecture, Node, Op, Shape, checked, output_shape
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
 _DAMAGED = (struct.error, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, AssertionError)
@@ -78,7 +78,7 @@ class _Reader:
         self._add(target, node)
         activation = _ACTIVATIONS.get(getattr(operator.builtinOptions, "fusedActivationFunction", None) or 0)
         if activation and node.op != "opaque":
-            self._add(target, Node(f"{name}/activation", activation, (name,)))
+            self._add(target, Node(f"{name}{ACTIVATION_SUFFIX}", activation, (name,)))
 
     def _translated(self, operator: Any, node: Node, constants: list[int]) -> Node | None:
         kind, options = self.kinds[operator.opcodeIndex], operator.builtinOptions

@@ -58,6 +58,11 @@ class QuantizedTensor:
         if len(self.shape) != 3 or min(self.shape) < 1:
             raise DeployError(f"tensor {self.name!r}: expected (height, width, channels), got {self.shape}")
 
+    def real(self, values: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
+        """float32 of int8 values."""
+        steps = np.asarray(values, np.int32) - self.zero_point
+        return steps.astype(np.float32) * np.float32(self.scale)
+
     def is_quantized_like(self, other: QuantizedTensor) -> bool:
         """True where both have the same scale and zero point, so that values can be copied."""
         return (self.scale, self.zero_point) == (other.scale, other.zero_point)

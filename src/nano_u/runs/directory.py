@@ -55,6 +55,11 @@ class RunDirectory:
         return self.path / "qat.keras"
 
     @property
+    def models(self) -> tuple[Path, ...]:
+        """Every model that a training writes, whether it is there or not."""
+        return self.best_model_path, self.last_model_path, self.qat_model_path
+
+    @property
     def qat_history_path(self) -> Path:
         """One row per epoch of fine-tuning under int8 arithmetic."""
         return self.path / "history_qat.csv"
@@ -171,7 +176,7 @@ def _refuse_occupied(run: RunDirectory) -> None:
     remedy = "choose another run directory or remove this one"
     if run.is_finished:
         raise RunError(f"{run.path}: holds a finished run; {remedy}")
-    for model in (run.best_model_path, run.last_model_path, run.qat_model_path):
+    for model in run.models:
         if model.exists():
             raise RunError(f"{run.path}: holds the model of an unfinished run ({model.name}); {remedy}")
     ours = {run.config_path, run.provenance_path, run.history_path, run.graph_path, run.lock_path}

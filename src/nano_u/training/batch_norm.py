@@ -6,11 +6,15 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+from nano_u.quantization.fake_quantization import ActivationQuantizer, QuantizedConvolution
+
+Normalising: TypeAlias = keras.layers.BatchNormalization | QuantizedConvolution
 
 LAG_LIMIT = 0.05
 """Difference between training-mode and inference-mode IoU from which the running statistics count as lagging."""
@@ -59,27 +63,37 @@ def settle_batch_norm(model: keras.Model, batches: Iterable[tuple[Any, Any]]) ->
     return BatchNormCheck(training, inference, reestimated, reestimated=reestimated > inference)
 
 
-def batch_norms(model: keras.Model) -> list[keras.layers.BatchNormalization]:
-    """The model's BatchNorm layers, nested ones included."""
-    return [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+def batch_norms(model: keras.Model) -> list[Normalising]:
+    """The layers that hold running statistics, nested ones included: BatchNorm, and convolutions with one inside."""
+    return [
+        layer
+        for layer in model._flatten_layers()
+        if isinstance(layer, keras.layers.BatchNormalization)
+        or (isinstance(layer, QuantizedConvolution) and layer.batch_norm)
+    ]
 
 
 def set_momentum(model: keras.Model, momentum: float) -> None:
-    """Give every BatchNorm layer this momentum; before the first training step."""
+    """Give every one of `batch_norms` this momentum; before the first training step."""
     for layer in batch_norms(model):
         layer.momentum = momentum
 
 
-def reestimate_statistics(model: keras.Model, batches: Iterable[tuple[Any, Any]], layers: Sequence[Any]) -> None:
-    """Set the running statistics to the plain average of the batches' own."""
-    momenta = [layer.momentum for layer in layers]
+def reestimate_statistics(
+    model: keras.Model, batches: Iterable[tuple[Any, Any]], layers: Sequence[Normalising]
+) -> None:
+    """Set the running statistics to the plain average of the batches' own; int8 ranges stay as they are."""
+    quantizers = [layer for layer in model._flatten_layers() if isinstance(layer, ActivationQuantizer)]
+    momenta = [(layer, layer.momentum) for layer in (*layers, *quantizers)]
     try:
+        for quantizer in quantizers:
+            quantizer.momentum = 1.0
         for index, (images, _) in enumerate(batches):
             for layer in layers:
                 layer.momentum = index / (index + 1)
             model(images, training=True)
     finally:
-        for layer, momentum in zip(layers, momenta, strict=True):
+        for layer, momentum in momenta:
             layer.momentum = momentum
 
 

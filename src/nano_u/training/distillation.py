@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from nano_u.config import ExperimentConfig, config_from_mapping
-from nano_u.data.pipeline import PARALLEL_BATCHES, evaluation_batches, training_batches
+from nano_u.data.pipeline import PARALLEL_BATCHES, arrays_of, evaluation_batches
 from nano_u.errors import ConfigError
 from nano_u.losses import DistillationLoss, with_soft_targets
 from nano_u.training.fit import Compilation, Source, TrainingData, evaluation_source, fit_source, training_source
@@ -125,21 +125,18 @@ def _training(
     folder: Path | None,
     progress: Progress | None,
 ) -> Source:
-    source = training_source(data, config)
     if live or isinstance(data, tf.data.Dataset):
+        source = training_source(data, config)
         return source.with_batches(_asked(teacher, source.batches))
-    images = data[0] if isinstance(data, tuple) else data.images
+    images, _ = arrays_of(data)
     soft = teacher_logits(teacher, images, folder=folder, progress=progress)
-    batches = training_batches(
-        data, batch_size=config.batch_size, seed=config.seed, augmentation=config.augmentation, soft_targets=soft
-    )
-    return source.with_batches(batches)
+    return training_source(data, config, soft_targets=soft)
 
 
 def _validation(teacher: keras.Model, data: TrainingData, live: bool, folder: Path | None) -> tf.data.Dataset:
     if live or isinstance(data, tf.data.Dataset):
         return _asked(teacher, evaluation_source(data))
-    images = data[0] if isinstance(data, tuple) else data.images
+    images, _ = arrays_of(data)
     return evaluation_batches(data, soft_targets=teacher_logits(teacher, images, folder=folder))
 
 

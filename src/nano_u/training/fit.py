@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from nano_u.config import ExperimentConfig, config_from_mapping
@@ -140,15 +141,24 @@ class Source:
         return replace(self, batches=batches)
 
 
-def training_source(data: TrainingData, config: ExperimentConfig) -> Source:
-    """The endless batches of a training, shuffled and augmented as `config` says; a Dataset is used as it is."""
+def training_source(data: TrainingData, config: ExperimentConfig, *, soft_targets: np.ndarray | None = None) -> Source:
+    """The endless batches of a training, shuffled and augmented as `config` says; a Dataset is used as it is.
+
+    `soft_targets`, a teacher's logits of arrays or an `ImageSet`, become further channels of the masks.
+    """
     if isinstance(data, tf.data.Dataset):
         steps = int(data.cardinality())
         if steps <= 0:
             raise DataError("train_data: the Dataset must be finite, not empty, and know its number of batches")
         return Source(data.repeat(), steps)
     images = data[0] if isinstance(data, tuple) else data.images
-    batches = training_batches(data, batch_size=config.batch_size, seed=config.seed, augmentation=config.augmentation)
+    batches = training_batches(
+        data,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        augmentation=config.augmentation,
+        soft_targets=soft_targets,
+    )
     steps = steps_per_epoch(len(images), config.batch_size)
     names = () if isinstance(data, tuple) else data.names
     return Source(batches, steps, names, config.batch_size, config.seed)

@@ -11,10 +11,10 @@ import numpy as np
 import tensorflow as tf
 
 from nano_u.config import ExperimentConfig, config_from_mapping
-from nano_u.training.batch_norm import momentum_for
+from nano_u.data import as_floats, spread_indices
 from nano_u.training.distillation import train_with_distillation
-from nano_u.training.fit import TrainingData, evaluation_source, train_single_model, training_source
-from nano_u.training.quantization_aware_model import calibrate, quantization_aware, set_convolution_momentum
+from nano_u.training.fit import TrainingData, evaluation_source, train_single_model
+from nano_u.training.quantization_aware_model import calibrate, quantization_aware
 from nano_u.training.soft_targets import Progress
 
 if TYPE_CHECKING:
@@ -51,10 +51,7 @@ def train_quantization_aware(
     options = experiment.quantization
     aware = quantization_aware(model, ranges=options.ranges, batch_norm=options.from_first_epoch)
     calibrate(aware, model, _some_images(train_data))
-    if options.from_first_epoch:
-        steps = training_source(train_data, experiment).steps
-        set_convolution_momentum(aware, experiment.training.batch_norm_momentum or momentum_for(steps))
-    else:
+    if not options.from_first_epoch:
         tuned = {"epochs": options.epochs, "learning_rate": options.learning_rate}
         experiment = experiment.model_copy(update=tuned)
     if teacher is None:
@@ -79,7 +76,4 @@ def _some_images(data: TrainingData) -> np.ndarray:
         batches = [np.asarray(x) for x, _ in evaluation_source(data).take(8)]
         return np.concatenate(batches)[:CALIBRATION_IMAGES]
     images = data[0] if isinstance(data, tuple) else data.images
-    chosen = images[np.linspace(0, len(images) - 1, min(len(images), CALIBRATION_IMAGES)).astype(int)]
-    scale = 1.0 / 255.0 if chosen.dtype == np.uint8 else 1.0
-    floats: np.ndarray = chosen.astype(np.float32) * np.float32(scale)
-    return floats
+    return as_floats(images[spread_indices(len(images), CALIBRATION_IMAGES)])

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from nano_u.errors import ModelError
-from nano_u.graph import Architecture, DeployedGraph, DeployedOp, deploy
+from nano_u.graph import ACTIVATION_SUFFIX, Architecture, DeployedGraph, DeployedOp, deploy
 from nano_u.models import UpsampleNearest, architecture_of
 from nano_u.quantization import Activation
 from nano_u.quantization.fake_quantization import ActivationQuantizer, InputQuantizer, QuantizedConvolution, Ranges
@@ -19,7 +19,6 @@ COPYING = ("max_pool2d", "average_pool2d", "upsample_nearest", "concat")
 """Operators whose inputs and output share one scale: TensorFlow Lite's kernels copy values."""
 
 INPUT_SUFFIX, RANGE_SUFFIX = "_bytes", "_range"
-ACTIVATION_SUFFIX = "/activation"
 CALIBRATION_BATCH = 64
 
 
@@ -90,31 +89,35 @@ def carry_back(aware: keras.Model, model: keras.Model) -> None:
             continue
         source, target = aware.get_layer(op.name), model.get_layer(op.name)
         norm = next((name for name in op.layers if architecture.by_name[name].op == "batch_norm"), None)
+        kernel = np.asarray(source.kernel)
         own_bias = np.zeros(source.filters, np.float32) if target.bias is None else np.asarray(target.bias)
         if norm is None:
             own_bias = np.asarray(source.bias)
         else:
             layer = model.get_layer(norm)
-            values = _norm_values(source, own_bias, layer.epsilon)
-            has = (layer.gamma is not None, layer.beta is not None, True, True)
-            layer.set_weights([value for value, wanted in zip(values, has, strict=True) if wanted])
-        target.set_weights([np.asarray(source.kernel), *([] if target.bias is None else [own_bias])])
+            gamma, beta, mean, variance = _norm_values(source, layer.epsilon)
+            if layer.gamma is None or layer.beta is None:  # kernel and mean take what the layer has no place for
+                kernel = kernel * _per_filter(gamma, source)
+                mean = gamma * mean - beta * np.sqrt(variance + layer.epsilon)
+                gamma, beta = np.ones_like(gamma), np.zeros_like(beta)
+            scaling = [] if layer.gamma is None else [gamma]
+            offset = [] if layer.beta is None else [beta]
+            layer.set_weights([*scaling, *offset, mean + own_bias, variance])
+        target.set_weights([kernel, *([] if target.bias is None else [own_bias])])
 
 
-def _norm_values(source: QuantizedConvolution, own_bias: np.ndarray, epsilon: float) -> tuple[np.ndarray, ...]:
-    """gamma, beta, mean and variance of a BatchNorm after a convolution with this kernel and `own_bias`."""
+def _norm_values(source: QuantizedConvolution, epsilon: float) -> tuple[np.ndarray, ...]:
+    """gamma, beta, mean and variance of a BatchNorm after a convolution with this kernel and no bias."""
     if source.batch_norm:
-        mean = np.asarray(source.moving_mean) + own_bias
-        return np.asarray(source.gamma), np.asarray(source.beta), mean, np.asarray(source.moving_variance)
-    ones = np.ones(source.filters, np.float32)
-    return ones, np.asarray(source.bias), own_bias, (1.0 - epsilon) * ones
+        names = (source.gamma, source.beta, source.moving_mean, source.moving_variance)
+        return tuple(np.asarray(values) for values in names)
+    ones, zeros = np.ones(source.filters, np.float32), np.zeros(source.filters, np.float32)
+    return ones, np.asarray(source.bias), zeros, (1.0 - epsilon) * ones
 
 
-def set_convolution_momentum(aware: keras.Model, momentum: float) -> None:
-    """How slowly BatchNorm's running statistics inside the convolutions follow each batch."""
-    for layer in aware.layers:
-        if isinstance(layer, QuantizedConvolution):
-            layer.momentum = momentum
+def _per_filter(values: np.ndarray, layer: QuantizedConvolution) -> np.ndarray:
+    """`values` in the shape in which they multiply the layer's kernel."""
+    return values.reshape((-1, 1) if layer.depthwise else (-1,))
 
 
 def _as_list(values: Any) -> list[np.ndarray]:
@@ -203,5 +206,4 @@ def _carry_over(model: keras.Model, architecture: Architecture, op: DeployedOp, 
         target.set_weights([kernel, gamma, beta, mean - bias, variance])
         return
     gain = gamma / np.sqrt(variance + norm.epsilon)
-    shape = (-1, 1) if target.depthwise else (-1,)
-    target.set_weights([kernel * gain.reshape(shape), beta + (bias - mean) * gain])
+    target.set_weights([kernel * _per_filter(gain, target), beta + (bias - mean) * gain])

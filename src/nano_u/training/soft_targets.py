@@ -12,7 +12,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from nano_u.errors import ConfigError
+from nano_u.data import as_floats
+from nano_u.errors import ConfigError, DataError
 from nano_u.runs import atomic_path
 
 logger = logging.getLogger(__name__)
@@ -38,7 +39,10 @@ def teacher_logits(
 
     Raises:
         ConfigError: the teacher's logits are NaN or infinite.
+        DataError: there are no images.
     """
+    if not len(images):
+        raise DataError("no images to ask the teacher about")
     shape = (len(images), *teacher.output_shape[1:])
     if folder is None:
         return _in_memory(teacher, images, progress)
@@ -70,10 +74,9 @@ def _write(path: Path, shape: tuple[int, ...], answers: Iterator[np.ndarray]) ->
 
 def _answers(teacher: keras.Model, images: np.ndarray, progress: Progress | None) -> Iterator[np.ndarray]:
     """float16 logits of one batch after the other."""
-    scale = 1.0 / 255.0 if images.dtype == np.uint8 else 1.0
     for start in range(0, len(images), BATCH_SIZE):
-        batch = images[start : start + BATCH_SIZE].astype(np.float32) * np.float32(scale)
-        logits = np.asarray(teacher.predict_on_batch(batch), np.float32)
+        batch = images[start : start + BATCH_SIZE]
+        logits = np.asarray(teacher.predict_on_batch(as_floats(batch)), np.float32)
         if not np.isfinite(logits).all():
             raise ConfigError(f"teacher {teacher.name}: its logits are NaN or infinite; it cannot teach")
         yield np.clip(logits, -LARGEST_LOGIT, LARGEST_LOGIT).astype(np.float16)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from nano_u.data import ImageSet
 from nano_u.evaluation import (
+    DEFAULT_THRESHOLD,
     Evaluation,
     choose_gallery,
     evaluate,
@@ -33,7 +34,6 @@ from nano_u.workflows.prediction import load_predictor
 from nano_u.workflows.source import ModelSource, find_model, floor_of, split_of
 
 Progress = Callable[[int, int], None]
-DEFAULT_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)

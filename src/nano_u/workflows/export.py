@@ -7,10 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
-from nano_u.data import ImageSet
+from nano_u.data import ImageSet, as_floats
 from nano_u.deploy import (
     ExportRecord,
     Verification,
@@ -22,7 +19,7 @@ from nano_u.deploy import (
 from nano_u.deploy.quantized_writer import write_tflite
 from nano_u.deploy.sensitivity import sensitivity
 from nano_u.errors import BudgetError, ConfigError, DeployError
-from nano_u.evaluation import Evaluation, ThresholdSweep, evaluate, threshold_sweep
+from nano_u.evaluation import DEFAULT_THRESHOLD, Evaluation, ThresholdSweep, evaluate, threshold_sweep
 from nano_u.models import architecture_of, load_model, save_model
 from nano_u.quantization.fake_quantization import QuantizedConvolution
 from nano_u.reporting import ExportSizes, Table, accuracy_drop_table, export_table, int8_drop
@@ -30,7 +27,7 @@ from nano_u.reporting.sensitivity_table import sensitivity_table, write_sensitiv
 from nano_u.runs import atomic_path, write_json, write_text_atomic
 from nano_u.training.quantization_aware_model import carry_back
 from nano_u.training.trained_int8 import trained_int8
-from nano_u.workflows.prediction import Predictor, float_predictor_of, int8_predictor_of
+from nano_u.workflows.prediction import float_predictor_of, int8_predictor_of
 from nano_u.workflows.source import ModelSource, find_model, floor_of, split_of
 
 if TYPE_CHECKING:
@@ -41,7 +38,6 @@ Progress = Callable[[str, int, int], None]
 
 VERIFIED_IMAGES = 20
 SENSITIVITY_IMAGES = 64
-DEFAULT_THRESHOLD = 0.5
 THRESHOLD_SPLIT = "val"
 ON_REQUEST = ("stock.keras", "sensitivity.csv", "sensitivity.txt")
 
@@ -129,6 +125,79 @@ def export_model(
     if choose_threshold and threshold is not None:
         raise ConfigError(f"threshold ({threshold:g}) and choose_threshold: give one of them")
     source = find_model(model, data=data, overrides=overrides)
+    subject = _resolve(source, split, probabilities, calibration_images, progress)
+    held_out = _held_out(subject) if choose_threshold else None
+    tflite, calibrated_on = _convert(subject, progress)
+    if held_out is not None:
+        threshold = _chosen_threshold(tflite, held_out)
+    measured = _measure(subject, tflite, DEFAULT_THRESHOLD if threshold is None else threshold, progress)
+    record = build_export_record(
+        tflite,
+        model=subject.network.name,
+        threshold=measured.threshold,
+        calibration_images=calibrated_on,
+        verification=measured.verification,
+    )
+    origin = {
+        "float_model": subject.float_name,
+        "data": source.data_record(subject.splits),
+        "threshold_chosen_on": None if held_out is None else THRESHOLD_SPLIT,
+    }
+    folder = output_dir or _folder(source)
+    _remove_earlier(folder, source.path)
+    stock = to_stock_keras(subject.network) if keras else None
+    export = _write(folder, tflite, record, origin, measured, stock)
+    limit = source.config.export.max_iou_drop if max_iou_drop is None else max_iou_drop
+    export = replace(export, max_iou_drop=limit)
+    if sensitive:
+        export = _with_sensitivity(export, subject.network, tflite, subject.images)
+    if raise_drop:
+        export.raise_drop()
+    return export
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """What is exported: the float network that int8 is compared with, its twin, and the images to judge both on.
+
+    `twin` is the network that was trained under int8 arithmetic; None where int8 is to be made by conversion, which
+    `probabilities` and `calibration_images` are for.
+    """
+
+    network: keras.Model
+    float_name: str
+    """What the record calls `network`."""
+    twin: keras.Model | None
+    splits: dict[str, ImageSet]
+    split: str
+    probabilities: bool
+    calibration_images: int
+
+    @property
+    def images(self) -> ImageSet:
+        """Those that accuracy is told on."""
+        return self.splits[self.split]
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """Accuracy of both networks at one threshold, and how int8 compares with TensorFlow Lite Micro."""
+
+    split: str
+    threshold: float
+    float_evaluation: Evaluation
+    int8_evaluation: Evaluation
+    verification: Verification
+
+
+def _resolve(
+    source: ModelSource,
+    split: str | None,
+    probabilities: bool | None,
+    calibration_images: int | None,
+    progress: Progress | None,
+) -> _Subject:
+    """Networks, images and settings; refuses what cannot be exported before anything is computed."""
     if source.path.suffix == ".tflite":
         raise DeployError(f"{source.path}: already int8; export takes a run directory or a .keras file")
     options = source.config.export
@@ -136,63 +205,47 @@ def export_model(
     aware = _trained_for_int8(source)
     if aware is not None:
         _refuse_conversion(wants_probabilities, calibration_images)
-    network = _float_network(source, aware)
-    predictor = float_predictor_of(network)
-    splits = source.load_data(predictor.input_shape, _step(progress, "reading images"))
-    calibrated_on = 0
-    if aware is not None:
-        tflite = write_tflite(trained_int8(load_model(aware), architecture_of(network)))
-    else:
-        wanted = options.calibration_images if calibration_images is None else calibration_images
-        calibration = calibration_set(split_of(splits, "train"), wanted)
-        calibrated_on = len(calibration)
-        tflite = convert_int8(
-            network,
-            calibration.images.astype(np.float32) / 255.0,
-            probabilities=wants_probabilities,
-            progress=_step(progress, "calibrating"),
-        )
+    network, twin = _float_network(source), None if aware is None else load_model(aware)
+    if twin is not None:
+        carry_back(twin, network)
+    splits = source.load_data(float_predictor_of(network).input_shape, _step(progress, "reading images"))
     evaluated = split or ("test" if len(splits.get("test", ())) else "val")
-    images = split_of(splits, evaluated)
-    if choose_threshold:
-        threshold = _chosen_threshold(tflite, splits, evaluated)
-    elif threshold is None:
-        threshold = DEFAULT_THRESHOLD
-    before, after = _accuracies(predictor, tflite, images, floor_of(splits), threshold, progress)
-    record = build_export_record(
-        tflite,
-        model=network.name,
-        threshold=threshold,
-        calibration_images=calibrated_on,
-        verification=_verified(tflite, images, progress),
+    split_of(splits, evaluated)
+    count = options.calibration_images if calibration_images is None else calibration_images
+    name = source.path.name if aware is None else f"{aware.name}, not rounded"
+    return _Subject(network, name, twin, splits, evaluated, wants_probabilities, count)
+
+
+def _convert(subject: _Subject, progress: Progress | None) -> tuple[bytes, int]:
+    """The int8 file, and the number of images that its ranges were calibrated on: none where they were trained."""
+    if subject.twin is not None:
+        return write_tflite(trained_int8(subject.twin, architecture_of(subject.network))), 0
+    calibration = calibration_set(split_of(subject.splits, "train"), subject.calibration_images)
+    tflite = convert_int8(
+        subject.network,
+        as_floats(calibration.images),
+        probabilities=subject.probabilities,
+        progress=_step(progress, "calibrating"),
     )
-    stock = to_stock_keras(network) if keras else None
-    folder = output_dir or _folder(source)
-    origin = {
-        "float_model": source.path.name if aware is None else f"{aware.name}, not rounded",
-        "data": source.data_record(splits),
-        "threshold_chosen_on": THRESHOLD_SPLIT if choose_threshold else None,
-    }
-    _remove_earlier(folder, source.path)
-    export = _write(folder, tflite, record, origin, before, after, evaluated, stock)
-    export = replace(export, max_iou_drop=options.max_iou_drop if max_iou_drop is None else max_iou_drop)
-    if sensitive:
-        export = _with_sensitivity(export, network, tflite, images)
-    if raise_drop:
-        export.raise_drop()
-    return export
+    return tflite, len(calibration)
 
 
-def _chosen_threshold(tflite: bytes, splits: dict[str, ImageSet], evaluated: str) -> float:
-    """The probability of highest IoU of the int8 model on validation images, which accuracy is not told on.
+def _held_out(subject: _Subject) -> ImageSet:
+    """The images to choose a threshold on, which accuracy is not told on."""
+    images = subject.splits.get(THRESHOLD_SPLIT)
+    if subject.split == THRESHOLD_SPLIT or not images:
+        raise ConfigError(
+            f"choose_threshold: needs {THRESHOLD_SPLIT} images beside the {subject.split} images that accuracy is "
+            "told on"
+        )
+    return images
+
+
+def _chosen_threshold(tflite: bytes, held_out: ImageSet) -> float:
+    """The probability of highest IoU of the int8 model on `held_out`.
 
     It lies strictly between 0 and 1: at either end there is no int8 value to compare with.
     """
-    if evaluated == THRESHOLD_SPLIT or not len(splits.get(THRESHOLD_SPLIT, ())):
-        raise ConfigError(
-            f"choose_threshold: needs {THRESHOLD_SPLIT} images beside the {evaluated} images that accuracy is told on"
-        )
-    held_out = splits[THRESHOLD_SPLIT]
     sweep = threshold_sweep(int8_predictor_of(tflite).of(held_out), held_out.masks)
     best = ThresholdSweep(tuple(point for point in sweep.points if 0.0 < point.threshold < 1.0)).best
     if best is None:
@@ -218,50 +271,38 @@ def _refuse_conversion(probabilities: bool, calibration_images: int | None) -> N
         )
 
 
-def _float_network(source: ModelSource, aware: Path | None) -> keras.Model:
-    """The network that int8 is compared with: the model, or the unrounded form of `aware`, its twin.
-
-    Raises:
-        DeployError: the model is such a twin itself.
-    """
+def _float_network(source: ModelSource) -> keras.Model:
+    """The model; DeployError where it is the twin of one."""
     network = load_model(source.path)
     if any(isinstance(layer, QuantizedConvolution) for layer in network.layers):
         run = "that it comes from" if source.run is None else f"({source.run.path})"
         raise DeployError(
             f"{source.path}: rounds as int8 does and is half of an export; export the run directory {run}"
         )
-    return network if aware is None else _unrounded(aware, network)
+    return network
 
 
 def calibration_set(train_data: ImageSet, count: int) -> ImageSet:
     """`count` real training images, spread evenly over the split; all of them where it has fewer."""
     if count < 1:
         raise DeployError(f"int8 conversion needs at least one real calibration image, got {count}")
-    return _spread(train_data, count)
+    return train_data.spread(count)
 
 
-def _spread(data: ImageSet, count: int) -> ImageSet:
-    return data.select(np.linspace(0, len(data) - 1, min(count, len(data))).astype(int))
-
-
-def _accuracies(
-    predictor: Predictor,
-    tflite: bytes,
-    images: ImageSet,
-    floor: npt.NDArray[np.float64] | None,
-    threshold: float,
-    progress: Progress | None,
-) -> tuple[Evaluation, Evaluation]:
-    int8 = int8_predictor_of(tflite)
-    int8_logits = int8.of(images, _step(progress, "evaluating int8"))
-    before = evaluate(predictor.of(images), images, floor_probabilities=floor, threshold=threshold)
-    after = evaluate(int8_logits, images, floor_probabilities=floor, threshold=threshold)
-    return before, after
+def _measure(subject: _Subject, tflite: bytes, threshold: float, progress: Progress | None) -> _Measured:
+    """Both networks on the images that accuracy is told on; DeployError where int8 is not what the device computes."""
+    images, floor = subject.images, floor_of(subject.splits)
+    int8_logits = int8_predictor_of(tflite).of(images, _step(progress, "evaluating int8"))
+    before, after = (
+        evaluate(logits, images, floor_probabilities=floor, threshold=threshold)
+        for logits in (float_predictor_of(subject.network).of(images), int8_logits)
+    )
+    return _Measured(subject.split, threshold, before, after, _verified(tflite, images, progress))
 
 
 def _verified(tflite: bytes, images: ImageSet, progress: Progress | None) -> Verification:
     """Comparison with TensorFlow Lite Micro on some of the images; DeployError where a single value differs."""
-    some = _spread(images, VERIFIED_IMAGES).images.astype(np.float32) / 255.0
+    some = as_floats(images.spread(VERIFIED_IMAGES).images)
     verification = verify_int8(tflite, some, progress=_step(progress, "comparing with TensorFlow Lite Micro"))
     if verification.equal_to_micro is False:
         raise DeployError(
@@ -276,9 +317,7 @@ def _write(
     tflite: bytes,
     record: ExportRecord,
     origin: dict[str, Any],
-    before: Evaluation,
-    after: Evaluation,
-    split: str,
+    measured: _Measured,
     stock: keras.Model | None,
 ) -> Export:
     folder.mkdir(parents=True, exist_ok=True)
@@ -289,8 +328,14 @@ def _write(
     if stock_path is not None:
         with atomic_path(stock_path) as temporary:
             save_model(stock, temporary)
-    export = Export(folder, path, record, before, after, split, stock_path)
-    accuracy = {"split": split, "float": before.to_dict(), "int8": after.to_dict(), "iou_drop": export.iou_drop}
+    before, after = measured.float_evaluation, measured.int8_evaluation
+    export = Export(folder, path, record, before, after, measured.split, stock_path)
+    accuracy = {
+        "split": measured.split,
+        "float": before.to_dict(),
+        "int8": after.to_dict(),
+        "iou_drop": export.iou_drop,
+    }
     write_json(folder / "export.json", {**record.to_dict(), **origin, "accuracy": accuracy})
     text = accuracy_drop_table(before, after).to_text() + "\n" + export_table(export.sizes).to_text()
     write_text_atomic(folder / "accuracy.txt", text)
@@ -307,18 +352,9 @@ def _remove_earlier(folder: Path, source: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _unrounded(aware: Path, network: keras.Model) -> keras.Model:
-    """The float network with the weights that were trained under int8 arithmetic."""
-    import keras
-
-    twin = keras.models.clone_model(network)
-    carry_back(load_model(aware), twin)
-    return twin
-
-
 def _with_sensitivity(export: Export, network: keras.Model, tflite: bytes, images: ImageSet) -> Export:
     """Signal-to-noise ratios on some of the images, also as `sensitivity.csv` and `sensitivity.txt`."""
-    some = _spread(images, SENSITIVITY_IMAGES).images.astype(np.float32) / 255.0
+    some = as_floats(images.spread(SENSITIVITY_IMAGES).images)
     layers = sensitivity(network, architecture_of(network), tflite, some)
     write_sensitivity_csv(export.folder / "sensitivity.csv", layers)
     table = sensitivity_table(layers, images=len(some))

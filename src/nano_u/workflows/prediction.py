@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from nano_u.data import ImageSet
+from nano_u.data import ImageSet, as_floats
 from nano_u.errors import ModelError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Predictor:
 
     def of(self, image_set: ImageSet, progress: Progress | None = None) -> npt.NDArray[np.float32]:
         """Logits of a whole set."""
-        return self.logits(image_set.images.astype(np.float32) / 255.0, progress)
+        return self.logits(as_floats(image_set.images), progress)
 
 
 def load_predictor(path: Path) -> Predictor:

@@ -12,9 +12,11 @@ from nano_u.evaluation import Evaluation
 from nano_u.models import load_model, save_model
 from nano_u.runs import RunDirectory, atomic_path
 from nano_u.training import train_quantization_aware
+from nano_u.training.batch_norm import BatchNormCheck
 from nano_u.training.checkpoint import BestModel
 from nano_u.training.history import HistoryFile
 from nano_u.training.quantization_aware_model import carry_back
+from nano_u.workflows.settling import settle
 from nano_u.workflows.teacher import Teacher
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ class Refined:
     model: keras.Model
     history: History
     best_epoch: int
+    batch_norm: BatchNormCheck | None = None
+    """Of the running statistics inside its convolutions; None where BatchNorm was folded for good."""
 
     def record(self, validation: Evaluation | None) -> dict[str, Any]:
         """What the run's metrics say of it."""
@@ -58,7 +62,8 @@ def refine(
     """Train the twin and keep `qat.keras` of the best epoch.
 
     As fine-tuning its epochs go to `history_qat.csv` and `model` is not changed. Where int8 is trained from the start,
-    they are those of `history.csv`, and `model` takes over the weights and becomes `best.keras`.
+    they are those of `history.csv`; the twin's BatchNorm statistics are checked, and mended in `qat.keras`, before
+    `model` takes over its weights and becomes `best.keras`.
 
     Raises:
         NonFiniteLossError: no epoch had a finite loss.
@@ -84,9 +89,10 @@ def refine(
         raise NonFiniteLossError(
             f"{run.path}: every epoch under int8 arithmetic ended with a NaN or infinite loss; lower {rate}"
         )
-    twin = load_model(run.qat_model_path)
+    twin, check = load_model(run.qat_model_path), None
     if from_the_start:
+        check = settle(twin, run.qat_model_path, data["train"])
         carry_back(twin, model)
         with atomic_path(run.best_model_path) as temporary:
             save_model(model, temporary)
-    return Refined(twin, history, best.best_epoch)
+    return Refined(twin, history, best.best_epoch, check)

@@ -40,7 +40,7 @@ def train_unless_finished(
 def refuse_other_settings(config: ExperimentConfig, path: Path) -> None:
     """Raise RunError where `path` holds a training of another configuration than `config`."""
     run = RunDirectory(path)
-    if not (run.is_finished or any(model.exists() for model in _models(run))):
+    if not (run.is_finished or any(model.exists() for model in run.models)):
         return
     if load_experiment(open_run(path).config_path) != config:
         state = "a finished run" if run.is_finished else "an unfinished run"
@@ -54,14 +54,10 @@ def clear(run: RunDirectory) -> None:
         for folder in (run.export_dir, run.evaluation_dir(""), run.soft_targets_dir, run.monitor_dir):
             shutil.rmtree(folder, ignore_errors=True)
         for path in (
-            *_models(run),
+            *run.models,
             run.report_path,
             run.qat_history_path,
             run.history_path,
             run.history_path.with_suffix(".png"),
         ):
             path.unlink(missing_ok=True)
-
-
-def _models(run: RunDirectory) -> tuple[Path, ...]:
-    return run.best_model_path, run.last_model_path, run.qat_model_path

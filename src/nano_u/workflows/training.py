@@ -11,20 +11,18 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from nano_u.config import ExperimentConfig, NasConfig, config_from_mapping, config_to_yaml, load_experiment
 from nano_u.data import ImageSet, load_data
-from nano_u.data.pipeline import evaluation_batches, steps_per_epoch
+from nano_u.data.pipeline import steps_per_epoch
 from nano_u.errors import ConfigError, NonFiniteLossError
-from nano_u.evaluation import Evaluation, MeanMaskFloor, evaluate
+from nano_u.evaluation import Evaluation, evaluate
 from nano_u.graph import Architecture, write_architecture
 from nano_u.models import REGISTRY, architecture_of, create_model_from_config, load_model, save_model
 from nano_u.models.saved import SUFFIXES, SaveFormat
 from nano_u.reporting import draw_history, read_history, save_figure
 from nano_u.runs import RunDirectory, atomic_path, collect_provenance, create_run, write_json, write_text_atomic
 from nano_u.training import train_single_model, train_with_distillation
-from nano_u.training.batch_norm import BatchNormCheck, momentum_for, settle_batch_norm
+from nano_u.training.batch_norm import BatchNormCheck, momentum_for
 from nano_u.training.checkpoint import BestModel
 from nano_u.training.history import HistoryFile
 from nano_u.training.reproducibility import prepare_process
@@ -32,11 +30,14 @@ from nano_u.workflows.monitoring import Monitored, check_layers, monitoring, sum
 from nano_u.workflows.nas_arguments import NasArguments
 from nano_u.workflows.prediction import float_predictor_of
 from nano_u.workflows.refining import Refined, refine, trains_int8_from_the_start
-from nano_u.workflows.source import split_of
+from nano_u.workflows.settling import settle
+from nano_u.workflows.source import floor_of, split_of
 from nano_u.workflows.teacher import Teacher, load_teacher, teacher_path
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
+    import numpy.typing as npt
     from keras.callbacks import Callback, History
 
     from nano_u.monitoring.callback import NASMonitorCallback
@@ -121,7 +122,7 @@ def run_training(
         monitored, refined = None, None
         if trains_int8_from_the_start(config):
             refined = refine(model, run, config, data, teacher=teacher, observer=observer)
-            history, best_epoch = refined.history, refined.best_epoch
+            history, best_epoch, check = refined.history, refined.best_epoch, refined.batch_norm
         else:
             best = BestModel(run.best_model_path)
             with monitoring(config, run, monitor) as watching:
@@ -130,13 +131,13 @@ def run_training(
                 callbacks = [*monitors, best, HistoryFile(run.history_path), *observer.callbacks]
                 history = _fit(model, teacher, config, data, callbacks, observer)
                 monitored = summed_up(watching)
-            best_epoch = best.best_epoch
-        model = _best(run, config)
-        check = _settle(model, run, data["train"])
-        if config.quantization.aware and refined is None:
-            refined = refine(model, run, config, data, teacher=teacher, observer=observer)
-        validation = _validate(model, data)
-        simulated = None if refined is None else _validate(refined.model, data)
+            model, best_epoch = _best(run, config), best.best_epoch
+            check = settle(model, run.best_model_path, data["train"])
+            if config.quantization.aware:
+                refined = refine(model, run, config, data, teacher=teacher, observer=observer)
+        floor = floor_of(data)
+        validation = _validate(model, data, floor)
+        simulated = None if refined is None else _validate(refined.model, data, floor)
         taught_by = None if teacher is None or "val" not in data else teacher.evaluated(data["val"])
         _draw_history(run, validation)
         metrics = _metrics(best_epoch, history, check, validation, taught_by)
@@ -323,30 +324,11 @@ def _best(run: RunDirectory, config: ExperimentConfig) -> keras.Model:
     return load_model(run.best_model_path)
 
 
-def _settle(model: keras.Model, run: RunDirectory, train_data: ImageSet) -> BatchNormCheck | None:
-    """Check BatchNorm's running statistics on a spread of training images; save the model again if they were mended."""
-    spread = train_data.select(np.linspace(0, len(train_data) - 1, min(len(train_data), 512)).astype(int))
-    check = settle_batch_norm(model, evaluation_batches(spread))
-    if check is None or check.reestimated_iou is None:
-        return check
-    logger.warning(
-        "BatchNorm's running statistics give IoU %.3f on training images, each batch's own %.3f; re-estimated they "
-        "give %.3f, so they %s",
-        check.inference_iou,
-        check.training_iou,
-        check.reestimated_iou,
-        "lagged behind and were replaced" if check.reestimated else "stay as they are",
-    )
-    if check.reestimated:
-        with atomic_path(run.best_model_path) as temporary:
-            save_model(model, temporary)
-    return check
-
-
-def _validate(model: keras.Model, data: dict[str, ImageSet]) -> Evaluation | None:
+def _validate(
+    model: keras.Model, data: dict[str, ImageSet], floor: npt.NDArray[np.float64] | None
+) -> Evaluation | None:
     if "val" not in data:
         return None
-    floor = MeanMaskFloor.fit(data["train"].masks).predict_probabilities()
     return evaluate(float_predictor_of(model).of(data["val"]), data["val"], floor_probabilities=floor)
 
 
