@@ -124,7 +124,7 @@ def test_the_self_check_prints_law_by_law_and_needs_no_model(
         (["--layers", "logit"], "layers: 'nano_u' has no layer 'logit'; did you mean 'logits'", 2),
         (["--split", "dev"], "no images in split 'dev'; this dataset has: train, val, test", 1),
         (["--data", "gone"], "gone: no such folder", 1),
-        (["--batch-size", "0"], "batch_size must be at least 1, got 0", 2),
+        (["--batch-size", "0"], "batch_size: must be at least 1, got 0", 2),
         (["--mode", "eval"], "Invalid value for '--mode': ", 2),
         (["--import", "gone.py"], "--import gone.py: FileNotFoundError: ", 2),
         (["--import", "no_such_module"], "--import no_such_module: ModuleNotFoundError: No module named", 2),

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from nano_u.errors import ConfigError
 from nano_u.losses import DistillationLoss, bernoulli_divergence, distillation_divergence, softmax_divergence
 
 
@@ -77,3 +80,18 @@ def test_equal_logits_have_no_divergence() -> None:
     logits = tf.constant([-3.0, 0.0, 5.0])
 
     assert float(bernoulli_divergence(logits, logits, 2.0)) == pytest.approx(0.0, abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"alpha": 2.0}, r"alpha must lie in \[0, 1\], got 2.0"),
+        ({"alpha": float("nan")}, r"alpha must lie in \[0, 1\], got nan"),
+        ({"temperature": 0.0}, "temperature must be positive and finite, got 0.0"),
+        ({"temperature": float("inf")}, "temperature must be positive and finite, got inf"),
+        ({"part": "teacher"}, "part must be 'supervised' or 'distillation', got 'teacher'"),
+    ],
+)
+def test_what_is_no_mixture_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        DistillationLoss(**options)

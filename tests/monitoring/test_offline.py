@@ -232,9 +232,11 @@ def test_the_dictionary_is_plain_json_with_every_field_and_the_callers_own(model
         ({"layers": "conv3"}, "layers: 'small' has no layer 'conv3'; did you mean 'conv2', 'conv1'"),
         ({"mode": "eval"}, "mode must be 'training' or 'inference', got 'eval'"),
         ({"spatial": "max"}, "spatial must be 'pixels' or 'mean', got 'max'"),
-        ({"max_samples": 0}, "max_samples must be at least 1, got 0"),
-        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
-        ({"max_channels": 1}, "max_channels must be at least 2, got 1"),
+        ({"max_samples": 0}, "max_samples: must be at least 1, got 0"),
+        ({"batch_size": 0}, "batch_size: must be at least 1, got 0"),
+        ({"max_channels": 1}, "max_channels: must be at least 2, got 1"),
+        ({"max_channels": 2.5}, "max_channels: must be a whole number, got 2.5"),
+        ({"max_samples": True}, "max_samples: must be a whole number, got True"),
     ],
 )
 def test_a_wrong_option_is_one_clear_line(model: keras.Model, options: dict[str, Any], message: str) -> None:

@@ -64,5 +64,5 @@ def test_graph_and_eager_agree() -> None:
 def test_alpha_and_temperature_are_checked() -> None:
     with pytest.raises(ValueError, match=r"alpha must lie in \[0, 1\], got 1.5"):
         train_step(tiny(0), None, X, Y, keras.optimizers.SGD(), alpha=1.5)
-    with pytest.raises(ValueError, match="temperature must be positive, got 0"):
+    with pytest.raises(ValueError, match="temperature must be positive and finite, got 0"):
         train_step(tiny(0), None, X, Y, keras.optimizers.SGD(), temperature=0)

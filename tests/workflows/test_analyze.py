@@ -121,7 +121,7 @@ def test_what_is_wrong_is_told_before_images_are_read(untrained: Path, tiny_run:
     data = str(the_data_of(tiny_run))
     with pytest.raises(ConfigError, match=r"'mine' has no layer 'convv'; did you mean 'conv'"):
         analyze_model(untrained, data=data, layers=["convv"], loading=loading)
-    with pytest.raises(ConfigError, match="batch_size must be at least 1, got 0"):
+    with pytest.raises(ConfigError, match="batch_size: must be at least 1, got 0"):
         analyze_model(untrained, data=data, batch_size=0, loading=loading)
     with pytest.raises(ConfigError, match="--data must name its images"):
         analyze_model(untrained, loading=loading)

@@ -75,11 +75,6 @@ class MomentStore:
         self._window = replicated(np.zeros(2, np.int32))
         self._clear = clearing((*self._sums, self._seen))
 
-    @property
-    def bytes(self) -> int:
-        """Memory that the variables of one replica take."""
-        return sum(8 * slot.size + 4 * treatment_size(slot.width) + 4 for slot in self.slots) + 8
-
     def open(self, images: int, *, whole_batch: bool) -> None:
         """Start a window of at most `images` images; groups are cut from one batch when `whole_batch`."""
         self._limit = -(-images // len(per_replica(self._window)))

@@ -12,6 +12,7 @@ from keras.src.backend.common import global_state
 from nano_u.errors import ConfigError, ModelError
 from nano_u.losses.channel_covariance import DataFormat, Spatial, check_layout
 from nano_u.losses.layer_decorrelation import Penalty, check_penalty, layer_penalty
+from nano_u.losses.warm_up import on_gradient, warmed_up
 
 
 @keras.saving.register_keras_serializable(package="nano_u")
@@ -93,10 +94,11 @@ class FeatureDecorrelationRegularizer(keras.Regularizer, tf.Module):
         redundancy = layer_penalty(
             x, penalty=self.penalty, normalize=True, spatial=self.spatial, data_format=self.data_format
         )
-        value = tf.cast(self._current_weight(), redundancy.dtype) * redundancy
+        weight = warmed_up(self.weight, self._steps, self.warmup_steps)
+        value = tf.cast(weight, redundancy.dtype) * redundancy
         if _inside_a_layer():
-            return self._counted_by_its_gradient(value) * tf.cast(tf.shape(x)[0], value.dtype)
-        self._steps.assign_add(1)
+            return on_gradient(value, self._count_step) * tf.cast(tf.shape(x)[0], value.dtype)
+        self._count_step()
         return value
 
     def get_config(self) -> dict[str, Any]:
@@ -110,24 +112,8 @@ class FeatureDecorrelationRegularizer(keras.Regularizer, tf.Module):
             "step": self.step,
         }
 
-    def _current_weight(self) -> tf.Tensor:
-        if not self.warmup_steps:
-            return tf.constant(self.weight, tf.float32)
-        share = tf.cast(self._steps, tf.float32) / self.warmup_steps
-        return self.weight * tf.minimum(share, 1.0)
-
-    def _counted_by_its_gradient(self, value: tf.Tensor) -> tf.Tensor:
-        """The same value; each time its gradient is computed, a step has been taken."""
-
-        @tf.custom_gradient  # type: ignore[untyped-decorator]
-        def counted(penalty: tf.Tensor) -> tuple[tf.Tensor, Any]:
-            def gradient(upstream: tf.Tensor) -> tf.Tensor:
-                self._steps.assign_add(1)
-                return upstream
-
-            return tf.identity(penalty), gradient
-
-        return counted(value)
+    def _count_step(self) -> None:
+        self._steps.assign_add(1)
 
 
 def _inside_a_layer() -> bool:

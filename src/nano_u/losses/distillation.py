@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, Literal, get_args
 
 import keras
 import tensorflow as tf
 
+from nano_u.errors import ConfigError
 from nano_u.losses.segmentation import make_loss
+
+Part = Literal["supervised", "distillation"]
+
+
+def check_distillation(alpha: float, temperature: float) -> None:
+    """ConfigError for a share outside [0, 1], or a temperature that is not positive and finite."""
+    if not 0.0 <= alpha <= 1.0:
+        raise ConfigError(f"alpha must lie in [0, 1], got {alpha}")
+    if not 0.0 < temperature < math.inf:
+        raise ConfigError(f"temperature must be positive and finite, got {temperature}")
 
 
 def bernoulli_divergence(student_logits: tf.Tensor, teacher_logits: tf.Tensor, temperature: float) -> tf.Tensor:
@@ -49,6 +61,8 @@ class DistillationLoss(keras.losses.Loss):
     """`alpha * supervised + (1 - alpha) * T^2 KL(teacher || student)` on targets of `with_soft_targets`.
 
     `part` "supervised" or "distillation" returns that term alone, without its weight.
+
+    Raises ConfigError for an argument out of its range.
     """
 
     def __init__(
@@ -56,11 +70,14 @@ class DistillationLoss(keras.losses.Loss):
         kind: str = "bce",
         alpha: float = 0.3,
         temperature: float = 4.0,
-        part: str | None = None,
+        part: Part | None = None,
         name: str = "distillation_loss",
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, reduction="mean", **{k: v for k, v in kwargs.items() if k != "reduction"})
+        check_distillation(alpha, temperature)
+        if part is not None and part not in get_args(Part):
+            raise ConfigError(f"part must be {' or '.join(map(repr, get_args(Part)))}, got {part!r}")
         self.kind, self.alpha, self.temperature, self.part = kind, alpha, temperature, part
         self._supervised = make_loss(kind)
 

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from nano_u.errors import ConfigError
-from nano_u.monitoring.options import DEFAULT_BATCH_INTERVAL, MonitorOptions, settle_synonyms
+from nano_u.monitoring.options import DEFAULT_BATCH_INTERVAL, MonitorOptions, as_number, settle_synonyms
 
 if TYPE_CHECKING:
     from nano_u.monitoring.record import StepRecord
@@ -105,7 +105,7 @@ class NASMonitorCallback(keras.callbacks.Callback):
             interval=settled["interval"],
             log_dir=None if log_dir is None else Path(log_dir),
             csv_path=None if csv_path is None else Path(csv_path),
-            redundancy_weight=float(settled.get("redundancy_weight", 0.0)),
+            redundancy_weight=as_number("redundancy_weight", settled.get("redundancy_weight", 0.0)),
             redundancy_warmup_steps=redundancy_warmup_steps,
             spatial=spatial,
             max_samples=max_samples,

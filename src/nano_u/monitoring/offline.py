@@ -14,6 +14,7 @@ from nano_u.capture.selection import Selector, select_layers
 from nano_u.errors import ConfigError, DataError
 from nano_u.monitoring.batch_norm_watch import BatchNormWatch
 from nano_u.monitoring.input_batches import InputBatches, image_count, input_batches
+from nano_u.monitoring.options import check_whole_number
 from nano_u.monitoring.probe import ActivationProbe
 from nano_u.monitoring.scoring import ExtraMetrics, score_layers
 from nano_u.monitoring.stream_moments import measure_stream
@@ -140,8 +141,8 @@ def check_options(max_samples: int | None, max_channels: int | None, spatial: st
             raise ConfigError(f"{name} must be {' or '.join(map(repr, allowed))}, got {value!r}")
     lowest = {"max_samples": (max_samples, 1), "max_channels": (max_channels, 2), "batch_size": (batch_size, 1)}
     for name, (number, least) in lowest.items():
-        if number is not None and number < least:
-            raise ConfigError(f"{name} must be at least {least}, got {number}")
+        if number is not None:
+            check_whole_number(name, number, least=least)
 
 
 def _warn_of_batch_norm(model: keras.Model, unsettled: Sequence[str]) -> None:

@@ -43,17 +43,13 @@ class MonitorOptions:
     def __post_init__(self) -> None:
         _one_of("monitor_frequency", self.frequency, ("epoch", "batch"))
         _one_of("spatial", self.spatial, ("pixels", "mean"))
-        for name in ("interval", "max_samples"):
-            if not isinstance(getattr(self, name), int):
-                raise ConfigError(f"{_shown(name)}: must be a whole number, got {getattr(self, name)!r}")
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{_shown(name)}: must be at least 1, got {getattr(self, name)}")
-        if self.max_channels is not None and self.max_channels < 2:
-            raise ConfigError(f"max_channels: must be at least 2 or None, got {self.max_channels}")
+        check_whole_number("log_frequency", self.interval, least=1)
+        check_whole_number("max_samples", self.max_samples, least=1)
+        check_whole_number("redundancy_warmup_steps", self.redundancy_warmup_steps, least=0)
+        if self.max_channels is not None:
+            check_whole_number("max_channels", self.max_channels, least=2)
         if not 0 <= self.redundancy_weight < float("inf"):
             raise ConfigError(f"redundancy_weight: must be zero or positive, got {self.redundancy_weight}")
-        if self.redundancy_warmup_steps < 0:
-            raise ConfigError(f"redundancy_warmup_steps: must not be negative, got {self.redundancy_warmup_steps}")
         for name, function in self.extra_metrics.items():
             if not callable(function):
                 raise ConfigError(f"extra_metrics: {name!r} must be a function of the covariance, got {function!r}")
@@ -92,6 +88,22 @@ def _settle_interval(settled: dict[str, Any], batches: int | None) -> dict[str, 
     return {**settled, "interval": DEFAULT_BATCH_INTERVAL if chosen is None else chosen}
 
 
+def check_whole_number(name: str, value: Any, *, least: int) -> None:
+    """ConfigError, in one line, for what is no `int` or lies below `least`."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ConfigError(f"{name}: must be a whole number, got {value!r}")
+    if value < least:
+        raise ConfigError(f"{name}: must be at least {least}, got {value}")
+
+
+def as_number(name: str, value: Any) -> float:
+    """The value as a float; ConfigError, in one line, for what is no number."""
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{name}: must be a number, got {value!r}") from error
+
+
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
 
@@ -99,7 +111,3 @@ def _plain(value: Any) -> Any:
 def _one_of(name: str, value: Any, allowed: Sequence[str]) -> None:
     if value not in allowed:
         raise ConfigError(f"{name}: must be {' or '.join(map(repr, allowed))}, got {value!r}")
-
-
-def _shown(name: str) -> str:
-    return "log_frequency" if name == "interval" else name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,7 @@ class MonitorOutputs:
 
     def epoch_ended(self, epoch: int, logs: Mapping[str, Any]) -> None:
         """Note the validation IoU of an epoch, where there is one."""
-        key = next((name for name in logs if name.startswith("val_") and "iou" in name.lower()), None)
+        key = validation_iou(logs)
         if self._files is not None:
             self._files.write_epoch(epoch, None if key is None else float(logs[key]))
 
@@ -111,6 +111,12 @@ class MonitorOutputs:
             seed=info.pop("seed", None),
             settings={**settings, **info},
         )
+
+
+def validation_iou(names: Iterable[str]) -> str | None:
+    """The name of the validation IoU: `val_iou`, else the first that says so, as Keras' own `val_binary_io_u` does."""
+    found = [name for name in names if name.startswith("val_") and "iou" in name.lower().replace("_", "")]
+    return "val_iou" if "val_iou" in found else next(iter(found), None)
 
 
 def _holds(path: Path, architecture: Architecture) -> bool:

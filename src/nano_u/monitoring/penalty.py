@@ -16,6 +16,7 @@ from nano_u.capture.roles import agreed_channels_first, channels_first, is_activ
 from nano_u.capture.selection import Selection, Selector, select_layers
 from nano_u.errors import ConfigError, TrainingError
 from nano_u.losses.decorrelation import correlation_redundancy
+from nano_u.losses.warm_up import on_gradient, warmed_up
 
 
 class RedundancyPenalty:
@@ -53,7 +54,7 @@ class RedundancyPenalty:
         return Hooks(before=self._before, after=self._after, done=self._forget)
 
     def restart(self, first_step: int) -> None:
-        """For another `fit` with the graph already traced: the warm-up starts again."""
+        """For another `fit` with the graph already traced: the warm-up goes on after `first_step` training steps."""
         assign(self._step, np.array(first_step, np.int64))
         assign(self._total, np.zeros(2))
 
@@ -115,30 +116,15 @@ class RedundancyPenalty:
             )
             for tensor, first in tensors
         ]
-        penalty = self._watched(self._current_weight() * tf.add_n(penalties) / len(penalties))
+        weight = warmed_up(self._weight, self._step, self._warmup_steps)
+        penalty = on_gradient(weight * tf.add_n(penalties) / len(penalties), self._note_gradient)
         self._total.assign_add(tf.cast(tf.stack([tf.stop_gradient(penalty), 1.0]), tf.float64))
         self._step.assign_add(1)
         keras.layers.Layer.add_loss(self._selection.model, penalty)  # functional models refuse their own
         self._added.append(penalty)
 
-    def _current_weight(self) -> tf.Tensor:
-        if not self._warmup_steps:
-            return tf.constant(self._weight, tf.float32)
-        share = tf.cast(self._step, tf.float32) / self._warmup_steps
-        return self._weight * tf.minimum(share, 1.0)
-
-    def _watched(self, penalty: tf.Tensor) -> tf.Tensor:
-        """The same value; asking for its gradient sets `reaches_the_loss`."""
-
-        @tf.custom_gradient  # type: ignore[untyped-decorator]
-        def watched(value: tf.Tensor) -> tuple[tf.Tensor, Any]:
-            def gradient(upstream: tf.Tensor) -> tf.Tensor:
-                self.reaches_the_loss = True
-                return upstream
-
-            return tf.identity(value), gradient
-
-        return watched(penalty)
+    def _note_gradient(self) -> None:
+        self.reaches_the_loss = True
 
 
 def no_channels(selection: Selection) -> str:

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from nano_u.losses import distillation_divergence, make_loss
+from nano_u.losses.distillation import check_distillation
 
 
 def train_step(
@@ -26,12 +27,9 @@ def train_step(
     in [0, 1], `y` `(batch, height, width, 1)` with labels 0, 1 or 255 (ignored). Works eagerly and in `tf.function`.
 
     Raises:
-        ValueError: alpha outside [0, 1] or a temperature that is not positive.
+        ConfigError, a ValueError: alpha outside [0, 1] or a temperature that is not positive.
     """
-    if not 0.0 <= alpha <= 1.0:
-        raise ValueError(f"alpha must lie in [0, 1], got {alpha}")
-    if temperature <= 0.0:
-        raise ValueError(f"temperature must be positive, got {temperature}")
+    check_distillation(alpha, temperature)
     supervised = make_loss("bce")
     target = None if teacher is None else tf.stop_gradient(teacher(x, training=False))
     with tf.GradientTape() as tape:
