@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from nano_u.data import ImageSet
 from nano_u.errors import DataError
-from nano_u.monitoring.input_batches import input_batches
+from nano_u.monitoring.input_batches import first_images, input_batches
+from nano_u.monitoring.probe_data import count_images, probe_batches
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (7, 4, 4, 3)).astype(np.uint8)
 X = PIXELS.astype(np.float32) / np.float32(255)
@@ -71,6 +72,15 @@ def test_every_form_gives_the_inputs_in_order_and_their_number(form: str) -> Non
     assert np.allclose(np.concatenate(parts), X, atol=1e-7, rtol=0)
 
 
+@pytest.mark.parametrize("images", [5, 7, 9])
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_gives_the_first_images_to_probe_with(form: str, images: int) -> None:
+    found = probe_batches(FORMS[form](), images)
+
+    assert count_images(found) == min(images, 7)
+    assert np.allclose(np.concatenate([np.asarray(batch) for batch in found]), X[:images], atol=1e-7, rtol=0)
+
+
 @pytest.mark.parametrize("form", [iter, lambda data: (batch for batch in data)], ids=["iterator", "generator"])
 def test_what_can_be_read_only_once_is_not_counted(form: Any) -> None:
     stream = input_batches(form(batches(X, Y)), 2)
@@ -96,6 +106,27 @@ def test_nothing_is_read_for_its_length_unless_it_is_asked_for() -> None:
     assert len(next(stream.batches)) == 3
 
 
+class Endless(Sequence):
+    """The same three batches again and again."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+
+    def __getitem__(self, index: int) -> Any:
+        return super().__getitem__(index % 3)
+
+
+def test_the_first_images_of_an_endless_pydataset_can_be_had() -> None:
+    stream = input_batches(Endless(), 3, counted=False)
+
+    first = list(first_images(stream.batches, 8))
+
+    assert stream.images is None
+    assert [len(batch) for batch in first] == [3, 3, 1, 3]
+    assert np.array_equal(np.concatenate(first), np.concatenate([X, X[:3]]))
+    assert np.array_equal(np.concatenate(probe_batches(Endless(), 8)), np.concatenate([X, X[:1]]))
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -111,5 +142,22 @@ def test_nothing_is_read_for_its_length_unless_it_is_asked_for() -> None:
 def test_what_holds_no_images_is_one_clear_line(data: Any, message: str) -> None:
     with pytest.raises(DataError) as caught:
         input_batches(data, 3)
+
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"a": X, "b": X[:3]}, "validation_data: inputs hold different numbers of images: 3, 7"),
+        (["photo.png"], "validation_data: expected arrays of images, got str"),
+        (iter([X[:0]]), "validation_data: no images in it"),
+        ([], "validation_data: no images in it"),
+    ],
+    ids=["lengths", "names", "empty batch", "no batch"],
+)
+def test_images_to_probe_with_that_are_none_are_one_clear_line(data: Any, message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        probe_batches(data, 3)
 
     assert str(caught.value) == message

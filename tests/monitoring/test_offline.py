@@ -176,6 +176,20 @@ def test_a_failure_half_way_leaves_the_model_as_it_was(model: keras.Model) -> No
     assert not any("call" in vars(layer) for layer in model.layers)
 
 
+@pytest.mark.parametrize("mode", ["inference", "training"])
+def test_the_losses_of_the_models_last_call_are_left_to_it(mode: str) -> None:
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, activation="relu", activity_regularizer=keras.regularizers.L2(0.5), name="conv")(inputs)
+    penalised = keras.Model(inputs, layers.Conv2D(1, 1)(x))
+    penalised(X[:2])
+    activations = np.asarray(keras.Model(penalised.input, x)(X[:2]))
+    penalised(X[:2])
+
+    analyze_layers(penalised, X[:8], layers="conv", mode=mode)
+
+    assert [float(loss) for loss in penalised.losses] == pytest.approx([0.5 * float((activations**2).sum()) / 2])
+
+
 def test_unsettled_batch_norm_is_said_in_inference_mode_only(
     model: keras.Model, caplog: pytest.LogCaptureFixture
 ) -> None:

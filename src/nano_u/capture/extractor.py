@@ -13,7 +13,7 @@ from nano_u.capture.captured import captured_tensors, named_outputs, numbered_ca
 from nano_u.capture.model_inputs import build_with, losses_restored, relaxed_spec, run
 from nano_u.capture.readers import is_readable_here
 from nano_u.capture.recorder import CallRecorder, ForwardPass
-from nano_u.capture.selection import OUTPUT, Selection, Selector, select_layers
+from nano_u.capture.selection import OUTPUT, Selection, Selector, as_list, select_layers
 from nano_u.errors import ConfigError
 
 Features = dict[str, tf.Tensor]
@@ -44,7 +44,7 @@ class ActivationExtractor:
 
     def __init__(self, model: keras.Model, selectors: Sequence[Selector] | Selector | None = None) -> None:
         self.model = model
-        self._selectors = _as_list(selectors)
+        self._selectors = as_list(selectors)
         self._selection: Selection | None = None
         self._passes: dict[Hashable, _TracedPass] = {}
         self._output: Any = None
@@ -167,9 +167,3 @@ def _usable(selection: Selection, label: str, tensors: Features) -> Features:
             "tensor can be taken; name the layer around it"
         )
     return tensors
-
-
-def _as_list(selectors: Sequence[Selector] | Selector | None) -> list[Selector]:
-    if selectors is None:
-        return []
-    return [selectors] if isinstance(selectors, (str, keras.layers.Layer)) else list(selectors)

@@ -52,11 +52,9 @@ class ObservedStep:
         self._pending: tuple[int, bool] | None = None
         self.store: MomentStore | None = None
         self.failure: Exception | None = None
-        self.traces = 0
 
     def __call__(self, data: Any) -> Any:
         """The step's own result."""
-        self.traces += 1
         with self._recorder.recording(self._hooks) as forward:
             result = self._step(data)
         try:

@@ -40,6 +40,13 @@ class Selection:
     by_role: frozenset[int] = frozenset()
 
 
+def as_list(selectors: Sequence[Selector] | Selector | None) -> list[Selector]:
+    """The selectors as a list; a single one may come by itself, and None is an empty list."""
+    if selectors is None:
+        return []
+    return [selectors] if isinstance(selectors, (str, keras.layers.Layer)) else list(selectors)
+
+
 def select_layers(model: keras.Model, selectors: Sequence[Selector] | Selector | None = None) -> Selection:
     """The layers that the selectors mean, duplicates removed; none given is `DEFAULT`.
 
@@ -51,7 +58,7 @@ def select_layers(model: keras.Model, selectors: Sequence[Selector] | Selector |
             layer of another model, a broken pattern; a model in which nothing can be observed.
     """
     entries = layer_tree(model)
-    wanted = _as_list(selectors)
+    wanted = as_list(selectors)
     selector = _Selector(model, entries)
     for one in wanted or DEFAULT:
         selector.add(one, required=bool(wanted))
@@ -63,12 +70,6 @@ def select_layers(model: keras.Model, selectors: Sequence[Selector] | Selector |
             f"(it has {', '.join(entry.path for entry in entries[:5]) or 'no layers'})"
         )
     return selector.selection()
-
-
-def _as_list(selectors: Sequence[Selector] | Selector | None) -> list[Selector]:
-    if selectors is None:
-        return []
-    return [selectors] if isinstance(selectors, (str, keras.layers.Layer)) else list(selectors)
 
 
 class _Selector:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from nano_u.data.names import shortened
 from nano_u.monitoring.record import StepRecord
+from nano_u.redundancy import SAMPLES_PER_CHANNEL
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +29,8 @@ class Concerns:
         self._say(
             "few samples",
             [layer.layer for layer in layers if layer.status in ("ok", "insufficient") and not layer.reliable],
-            "fewer than four effective samples a channel, so the scores are marked unreliable; raise max_samples",
+            f"fewer than {SAMPLES_PER_CHANNEL} effective samples a channel, so the scores are marked unreliable; raise "
+            "max_samples",
             record,
         )
         self._say(
@@ -61,5 +64,4 @@ class Concerns:
         if not layers or concern in self._said:
             return
         self._said.add(concern)
-        named = ", ".join(layers[:3]) + (f" and {len(layers) - 3} more" if len(layers) > 3 else "")
-        logger.warning("%s, epoch %d, %s: %s", self._model_name, record.epoch, named, text)
+        logger.warning("%s, epoch %d, %s: %s", self._model_name, record.epoch, shortened(list(layers), 3), text)

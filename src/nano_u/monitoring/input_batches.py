@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import keras
@@ -48,6 +49,17 @@ def input_batches(data: Any, batch_size: int, *, counted: bool = True) -> InputB
     return InputBatches(map(_inputs, batches), images)
 
 
+def first_images(batches: Iterator[Any], images: int | None) -> Iterator[Any]:
+    """Batches until `images` have come, all of them for None; no batch is cut, and none is read beyond that."""
+    seen = 0
+    while images is None or seen < images:
+        batch = next(batches, None)
+        if batch is None:
+            return
+        seen += image_count(batch)
+        yield batch
+
+
 def image_count(inputs: Any) -> int:
     """Images in one batch."""
     return int(keras.tree.flatten(inputs)[0].shape[0])
@@ -61,9 +73,7 @@ class _PyDatasetBatches:
 
     def __iter__(self) -> Iterator[Any]:
         length = self.dataset.num_batches
-        if length is None:
-            raise DataError(f"{type(self.dataset).__name__} never ends; give max_samples")
-        return (self.dataset[index] for index in range(length))
+        return (self.dataset[index] for index in (count() if length is None else range(length)))
 
 
 def _cut(inputs: Any, batch_size: int, scale: float | None = None) -> InputBatches:
@@ -86,6 +96,8 @@ def _cut(inputs: Any, batch_size: int, scale: float | None = None) -> InputBatch
 def _count(data: Iterable[Any]) -> int:
     if isinstance(data, tf.data.Dataset) and data.cardinality() == tf.data.INFINITE_CARDINALITY:
         raise DataError("the Dataset never ends; give max_samples")
+    if isinstance(data, _PyDatasetBatches) and data.dataset.num_batches is None:
+        raise DataError(f"{type(data.dataset).__name__} never ends; give max_samples")
     return sum(image_count(_inputs(batch)) for batch in data)
 
 

@@ -10,10 +10,12 @@ from typing import Any, Literal, get_args
 
 import keras
 
+from nano_u.capture.model_inputs import build_with
 from nano_u.capture.selection import Selector, select_layers
+from nano_u.data.names import shortened
 from nano_u.errors import ConfigError, DataError
 from nano_u.monitoring.batch_norm_watch import BatchNormWatch
-from nano_u.monitoring.input_batches import InputBatches, image_count, input_batches
+from nano_u.monitoring.input_batches import InputBatches, first_images, image_count, input_batches
 from nano_u.monitoring.options import check_whole_number
 from nano_u.monitoring.probe import ActivationProbe
 from nano_u.monitoring.scoring import ExtraMetrics, score_layers
@@ -69,7 +71,7 @@ def analyze_layers(
     check_options(max_samples, max_channels, spatial, batch_size, mode)
     stream = input_batches(data, batch_size, counted=max_samples is None)
     images = stream.images if max_samples is None else max_samples
-    batches = _first(stream.batches, max_samples)
+    batches = first_images(stream.batches, max_samples)
     if not model.built:
         batches = _build(model, batches)
     selection = select_layers(model, layers)
@@ -147,12 +149,11 @@ def check_options(max_samples: int | None, max_channels: int | None, spatial: st
 
 def _warn_of_batch_norm(model: keras.Model, unsettled: Sequence[str]) -> None:
     if unsettled:
-        named = ", ".join(unsettled[:3]) + (f" and {len(unsettled) - 3} more" if len(unsettled) > 3 else "")
         logger.warning(
             "%s: BatchNorm has not settled in %s: its running statistics are not those of these images; "
             "compare mode='training'",
             model.name,
-            named,
+            shortened(list(unsettled), 3),
         )
 
 
@@ -161,24 +162,13 @@ def _expected(stream: InputBatches, max_samples: int | None) -> int | None:
     return min(numbers, default=None)
 
 
-def _first(batches: Iterator[Any], images: int | None) -> Iterator[Any]:
-    """Batches until `images` have come; no batch is read beyond that."""
-    seen = 0
-    while images is None or seen < images:
-        batch = next(batches, None)
-        if batch is None:
-            return
-        seen += image_count(batch)
-        yield batch
-
-
 def _build(model: keras.Model, batches: Iterator[Any]) -> Iterator[Any]:
     """Make the weights of a model that has seen no input yet, which may also make its layers."""
     batch = next(batches, None)
     if batch is None:
-        return iter(())
+        return batches
     try:
-        model(batch)
+        build_with(model, batch)
     except (ValueError, TypeError) as error:
         raise DataError(f"{model.name}: cannot run on the images given: {str(error).splitlines()[0]}") from error
     return chain([batch], batches)

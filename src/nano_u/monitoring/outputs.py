@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import weakref
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,11 +11,10 @@ import keras
 
 from nano_u.errors import ConfigError, ModelError
 from nano_u.graph import Architecture, read_architecture, summarise, write_architecture
+from nano_u.monitoring.description import described
 from nano_u.monitoring.options import MonitorOptions
 from nano_u.monitoring.record import StepRecord
 from nano_u.monitoring.sinks import MonitorFiles, MonitorPaths, RunFacts, check_writable, open_sinks
-
-logger = logging.getLogger(__name__)
 
 DEFAULT_LOG_DIR = Path("logs/nas")
 
@@ -42,7 +40,7 @@ class MonitorOutputs:
         """Open every file, once; rows of an earlier run are continued where training resumes after epoch 1."""
         if self._files is not None:
             return
-        architecture = _described(self._model)
+        architecture = described(self._model)
         self._files = open_sinks(
             self._paths,
             self._facts(architecture),
@@ -72,7 +70,7 @@ class MonitorOutputs:
         self._files.write(record)
         if not self._is_described and self._model.built:
             self._is_described = True
-            architecture = _described(self._model)
+            architecture = described(self._model)
             macs = None if architecture is None else summarise(architecture).macs
             self._files.complete(int(self._model.count_params()), macs)
             if architecture is not None:
@@ -125,20 +123,3 @@ def _holds(path: Path, architecture: Architecture) -> bool:
         return read_architecture(path) == architecture
     except (ModelError, OSError):
         return False
-
-
-def _described(model: keras.Model) -> Architecture | None:
-    """The record of any model that has been built; None where its sizes are open or it describes itself wrongly."""
-    from nano_u.capture import describe_model
-    from nano_u.models import architecture_of
-
-    try:
-        architecture = architecture_of(model)
-        _ = architecture.shapes
-    except (ModelError, TypeError, ValueError, NotImplementedError):  # code, or a get_config that refuses
-        try:
-            return describe_model(model)
-        except (ModelError, TypeError, ValueError, NotImplementedError) as error:
-            logger.info("no graph.json: %s", error)
-            return None
-    return architecture

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from nano_u.capture.model_inputs import losses_restored, run
 from nano_u.capture.moment_store import Slot
 from nano_u.capture.observed_step import ObservedStep
 from nano_u.capture.recorder import ForwardPass
@@ -34,7 +35,8 @@ class ActivationProbe:
         model = selection.model
 
         def forward(inputs: Any) -> tf.Tensor:
-            model(inputs, training=training) if model._call_has_training_arg else model(inputs)
+            with losses_restored(model):
+                run(model, inputs, training=training)
             return tf.constant(0)  # nothing but moments leaves the graph
 
         self._observed = ObservedStep(forward, selection, spatial=spatial, max_channels=max_channels, also=also)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nano_u.capture import describe_model
 from nano_u.capture.selection import select_layers
 from nano_u.data import ImageSet
 from nano_u.errors import ModelError
 from nano_u.graph import Architecture, write_architecture
-from nano_u.models import architecture_of, load_model
+from nano_u.models import load_model
+from nano_u.monitoring.description import described
 from nano_u.monitoring.offline import BATCH_SIZE, MAX_CHANNELS, Spatial, analyze_layers, check_options, redundancy_dict
 from nano_u.redundancy import LayerRedundancy, Mode, ModelRedundancy, aggregate
 from nano_u.reporting import (
@@ -31,8 +31,6 @@ from nano_u.workflows.source import ModelSource, find_model, split_of
 
 if TYPE_CHECKING:
     import keras
-
-logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 ALL = "all"
@@ -112,7 +110,7 @@ def analyze_model(
     folder = output_dir or _folder(source, split, mode)
     run = AnalysisRun(records, aggregate(records), network.name, chosen, records[0].images, shape[:2], mode, folder)
     origin = {"model": str(source.path), "split": chosen, "images": run.images}
-    _write(run, architecture(network), {**origin, **settings, "data": source.data_record(splits)})
+    _write(run, described(network, level=logging.WARNING), {**origin, **settings, "data": source.data_record(splits)})
     return run
 
 
@@ -130,18 +128,6 @@ def input_shape_of(model: keras.Model, source: ModelSource) -> tuple[int, int, i
         )
     height, width, _ = source.config.model.input_shape
     return shape[1] or height, shape[2] or width, 3
-
-
-def architecture(model: keras.Model) -> Architecture | None:
-    """The network's record; None, with a warning, where it cannot be told from the model."""
-    try:
-        return architecture_of(model)
-    except ModelError:  # code rather than a description: a forward pass tells
-        try:
-            return describe_model(model)
-        except ModelError as error:
-            logger.warning("no graph.json: %s", error)
-            return None
 
 
 def _images_of(splits: dict[str, ImageSet], name: str | None) -> tuple[str, ImageSet]:
