@@ -90,3 +90,53 @@ def test_what_cannot_be_taught_is_one_line_and_leaves_nothing(
     assert message in error
     assert "\n" not in error
     assert not (tmp_path / "run").exists()
+
+
+FEATURES = "feature_layers={bottleneck_block1_pointwise_relu: bottleneck_block1_pointwise_relu}"
+
+
+def test_layers_that_follow_the_teachers_are_logged_and_int8_training_goes_on_without_them(
+    teacher_run: Path, tiny_settings: tuple[str, ...], tmp_path: Path
+) -> None:
+    options = ("--teacher", str(teacher_run), "--qat")
+    settings = (*tiny_settings, FEATURES, "quantization.epochs=1")
+
+    assert main(["distill", "--quiet", *arguments(teacher_run, tmp_path / "run", settings, *options)]) == 0
+
+    headers = [(tmp_path / "run" / name).read_text().splitlines()[0] for name in ("history.csv", "history_qat.csv")]
+    assert ["feature_loss" in header for header in headers] == [True, False]
+    assert ["distillation_loss" in header for header in headers] == [True, True]
+    student, teacher = (load_model(path / "best.keras") for path in (tmp_path / "run", teacher_run))
+    assert [weight.path for weight in student.weights] == [weight.path for weight in teacher.weights]
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (("--enable-nas",), "feature_layers: the monitor cannot see inside a student"),
+        (("--qat", "--set", "quantization.from_first_epoch=true"), "feature_layers: layers are matched in float"),
+        (("--set", "feature_layers={bottleneck_block1_pointwise_relu: bottlenek}"), "no layer 'bottlenek'"),
+    ],
+)
+def test_layers_that_cannot_be_followed_are_told_before_training(
+    more: tuple[str, ...],
+    told: str,
+    teacher_run: Path,
+    tiny_settings: tuple[str, ...],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = arguments(teacher_run, tmp_path / "run", (*tiny_settings, FEATURES), "--teacher", str(teacher_run))
+
+    assert main(["distill", "--quiet", *given, *more]) == 2
+
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_layers_of_no_teacher_cannot_be_followed(
+    teacher_run: Path, tiny_settings: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", *arguments(teacher_run, tmp_path / "run", (*tiny_settings, FEATURES))]) == 2
+
+    assert "feature_layers: there is no teacher to follow" in capsys.readouterr().err

@@ -233,7 +233,7 @@ def test_the_documentation_lists_every_key_with_its_default() -> None:
     defaults = from_plain(ExperimentConfig().model_dump())
 
     def leaves(section: object, prefix: str = "") -> set[str]:
-        if not isinstance(section, dict):
+        if not isinstance(section, dict) or not section:
             return {prefix.rstrip(".")}
         return {leaf for key, value in section.items() for leaf in leaves(value, f"{prefix}{key}.")}
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -8,8 +10,9 @@ import tensorflow as tf
 from nano_u.config import config_from_mapping
 from nano_u.errors import ConfigError, DataError
 from nano_u.losses import bernoulli_divergence, make_loss
-from nano_u.models import create_nano_u
+from nano_u.models import create_nano_u, load_model
 from nano_u.training import train_with_distillation
+from nano_u.training.checkpoint import BestModel
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (10, 16, 16, 3), np.uint8)
@@ -159,3 +162,65 @@ def test_a_typed_configuration_is_taken_too() -> None:
     history = train_with_distillation(tiny(0), tiny(1), config, (IMAGES, MASKS)).history
 
     assert history["loss"] == pytest.approx(history["student_loss"])
+
+
+def features(model: keras.Model, layer: str, *, training: bool = False) -> np.ndarray:
+    return np.asarray(
+        keras.Model(model.input, model.get_layer(layer).output)(IMAGES / np.float32(255), training=training)
+    )
+
+
+HINTED = "bottleneck_block1_pointwise_relu"
+
+
+def test_mapped_layers_add_their_mean_squared_difference_to_the_loss() -> None:
+    config = {**PLAIN, "alpha": 0.25, "feature_layers": {HINTED: HINTED}, "feature_weight": 3.0}
+    apart = ((features(tiny(0), HINTED, training=True) - features(tiny(1), HINTED)) ** 2).mean()
+    plain = train_with_distillation(tiny(0), tiny(1), {**PLAIN, "alpha": 0.25}, (IMAGES, MASKS)).history
+
+    history = train_with_distillation(tiny(0), tiny(1), config, (IMAGES, MASKS)).history
+
+    assert history["feature_loss"] == [pytest.approx(float(apart), rel=1e-5)]
+    assert history["loss"] == [pytest.approx(plain["loss"][0] + 3.0 * float(apart), rel=1e-5)]
+
+
+def test_a_student_follows_the_features_of_a_wider_teacher_and_is_saved_alone(tmp_path: Path) -> None:
+    keras.utils.set_random_seed(7)
+    teacher = create_nano_u((16, 16, 3), filters=[2], bottleneck=4, blocks_per_stage=1)
+    student, names = tiny(0), [weight.path for weight in tiny(0).weights]
+    before = weights(teacher)
+    config = {**PLAIN, "epochs": 80, "learning_rate": 0.03, "feature_layers": {HINTED: HINTED}, "feature_weight": 100.0}
+    best = BestModel(tmp_path / "best.keras")
+
+    history = train_with_distillation(
+        student, teacher, config, (IMAGES, MASKS), (IMAGES, MASKS), callbacks=[best]
+    ).history
+
+    hint = features(teacher, HINTED)
+    kept = load_model(tmp_path / "best.keras")
+    assert weights(teacher) == before
+    assert [weight.path for weight in kept.weights] == names == [weight.path for weight in student.weights]
+    assert history["feature_loss"][-1] < 0.5 * history["feature_loss"][0]
+    mine = features(student, HINTED, training=True).reshape(-1, 3)
+    mine = np.concatenate([mine, np.ones((len(mine), 1))], axis=1)
+    projected, *_ = np.linalg.lstsq(mine, hint.reshape(-1, 4), rcond=None)
+    best_possible = float(((mine @ projected - hint.reshape(-1, 4)) ** 2).mean())
+    assert history["feature_loss"][-1] == pytest.approx(best_possible, rel=0.25)  # the projection is trained too
+
+
+def test_the_students_batch_norm_is_updated_once_a_step_with_mapped_layers_too() -> None:
+    student, plain = tiny(0), tiny(0)
+    config = {**PLAIN, "learning_rate": 1e-12, "training": {**PLAIN["training"], "batch_norm_momentum": 0.5}}
+
+    train_with_distillation(student, tiny(1), {**config, "feature_layers": {HINTED: HINTED}}, (IMAGES, MASKS))
+    train_with_distillation(plain, tiny(1), config, (IMAGES, MASKS))
+
+    for ours, theirs in zip(student.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_a_layer_that_the_teacher_lacks_is_named() -> None:
+    config = {**PLAIN, "feature_layers": {HINTED: "bottleneck_block1_pointwise_rel"}}
+
+    with pytest.raises(ConfigError, match=r"bottleneck_block1_pointwise_rel'.*bottleneck_block1_pointwise_relu"):
+        train_with_distillation(tiny(0), tiny(1), config, (IMAGES, MASKS))

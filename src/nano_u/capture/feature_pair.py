@@ -29,7 +29,7 @@ class FeaturePair:
         """Channels of the student's and the teacher's layer."""
         for name, shapes in ((self.student, features), (self.teacher, hints)):
             if name not in shapes:
-                raise ConfigError(f"layer_mapping: {name!r} has several outputs; map a layer with one")
+                raise ConfigError(f"layer mapping: {name!r} has several outputs; map a layer with one")
         mine, hint = features[self.student], hints[self.teacher]
         if len(mine) != len(hint) or not 2 <= len(mine) <= 5:
             raise ModelError(f"{self}: activations of shapes {mine} and {hint} cannot be matched")
@@ -72,7 +72,7 @@ def find_layer(model: keras.Model, reference: Selector) -> tuple[str, bool]:
         return OUTPUT, default
     is_pattern = isinstance(reference, str) and reference.startswith("/")
     if len(selection.outputs) != 1 or selection.by_role or is_pattern:
-        raise ConfigError(f"layer_mapping: {reference!r} must be one layer of {model.name!r}; give its name or path")
+        raise ConfigError(f"layer mapping: {reference!r} must be one layer of {model.name!r}; give its name or path")
     ((key, label),) = selection.outputs.items()
     layer = next(entry.layer for entry in selection.entries if id(entry.layer) == key)
     return label, channels_first(layer, default)

@@ -64,7 +64,8 @@ ShareBelowOne = Annotated[float, Field(ge=0, lt=1)]
 Momentum = Annotated[float, Field(gt=0, lt=1)]
 PathText = Annotated[str, Field(min_length=1), BeforeValidator(_as_path_text)]
 Widths = Annotated[tuple[Count, ...], Field(min_length=1), BeforeValidator(_as_tuple)]
-LayerNames = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_as_names)]
+LayerName = Annotated[str, Field(min_length=1)]
+LayerNames = Annotated[tuple[LayerName, ...], BeforeValidator(_as_names)]
 ImageShape = Annotated[tuple[Count, Count, Count], BeforeValidator(_image_shape)]
 PoolSizes = Annotated[tuple[Count | tuple[Count, Count], ...] | None, BeforeValidator(_pool_sizes)]
 
@@ -244,6 +245,8 @@ class ExperimentConfig(Section):
     alpha: Share = 0.3
     temperature: PositiveFloat = 4.0
     live_teacher: bool = False
+    feature_layers: dict[LayerName, LayerName] = {}
+    feature_weight: PositiveFloat = 1.0
     debug_mode: bool = False
     verbose_logging: bool = False
     model: ModelConfig = ModelConfig()

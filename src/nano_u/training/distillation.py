@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
+from nano_u.capture.feature_matching import FeatureMatching
 from nano_u.config import ExperimentConfig, config_from_mapping
 from nano_u.data.pipeline import PARALLEL_BATCHES, arrays_of, evaluation_batches
 from nano_u.errors import ConfigError
 from nano_u.losses import DistillationLoss, with_soft_targets
 from nano_u.training.fit import Compilation, Source, TrainingData, evaluation_source, fit_source, training_source
+from nano_u.training.matched_student import MatchedStudent
 from nano_u.training.soft_targets import Progress, teacher_logits
 
 if TYPE_CHECKING:
@@ -42,17 +44,24 @@ def train_with_distillation(
     augmentation moves them with image and mask, changes of colour touch only what the student sees. With
     `live_teacher`, and always where data is a `tf.data.Dataset`, it runs on every batch and sees what the student sees.
 
+    With `config.feature_layers`, `{student layer: teacher layer}`, the mean squared difference of those activations is
+    added, times `config.feature_weight`, and logged as `feature_loss`; where the widths differ, through a trained 1x1
+    projection that is thrown away. The teacher then runs in every step too.
+
     Raises:
-        ConfigError: the teacher takes other images or gives other outputs than the student, or its logits are not
-            finite.
+        ConfigError: the teacher takes other images or gives other outputs than the student, its logits are not
+            finite, or a layer of `feature_layers` does not exist.
+        ModelError: layers whose activations cannot be matched.
         NonFiniteLossError, DataError: as `train_single_model`.
     """
     experiment = config if isinstance(config, ExperimentConfig) else config_from_mapping(config)
+    layers = dict(experiment.feature_layers)
     check_teacher(teacher, student)
+    learner = MatchedStudent(student, teacher, layers, experiment.feature_weight) if layers else student
     source = _training(teacher, experiment, train_data, live_teacher, cache_dir, progress)
     validation = None if val_data is None else _validation(teacher, val_data, live_teacher, cache_dir)
     return fit_source(
-        student,
+        learner,
         experiment,
         source,
         validation,
@@ -62,8 +71,10 @@ def train_with_distillation(
     )
 
 
-def check_teacher(teacher: keras.Model, student: keras.Model) -> None:
+def check_teacher(teacher: keras.Model, student: keras.Model, feature_layers: Mapping[str, str] | None = None) -> None:
     """Raise ConfigError where the teacher cannot say anything about what the student is to learn.
+
+    With `feature_layers` also ConfigError or ModelError for layers that are not there or cannot be matched.
 
     Our masks have one class, so the student has one logit per pixel; for more classes there is `softmax_divergence`.
     """
@@ -80,6 +91,8 @@ def check_teacher(teacher: keras.Model, student: keras.Model) -> None:
                 f"teacher {teacher.name}: {what} of {tuple(theirs)}, the student {student.name} of {tuple(own)}; train "
                 "both at the same model.input_shape"
             )
+    if feature_layers:
+        FeatureMatching(teacher, student, feature_layers)
 
 
 def compilation_of(config: ExperimentConfig) -> Compilation:

@@ -41,7 +41,7 @@ def train_quantization_aware(
     As fine-tuning (the default) BatchNorm is folded for good and `quantization.epochs` follow at
     `quantization.learning_rate`; with `quantization.from_first_epoch` BatchNorm stays, and `epochs` and
     `learning_rate` are those of a whole training. Ranges start at the extremes of training images. With a `teacher` the
-    loss is that of `train_with_distillation`.
+    loss is that of `train_with_distillation`, in fine-tuning without `feature_layers`.
 
     Raises:
         ModelError: an operator that cannot be trained for int8, named.
@@ -52,7 +52,7 @@ def train_quantization_aware(
     aware = quantization_aware(model, ranges=options.ranges, batch_norm=options.from_first_epoch)
     calibrate(aware, model, _some_images(train_data))
     if not options.from_first_epoch:
-        tuned = {"epochs": options.epochs, "learning_rate": options.learning_rate}
+        tuned = {"epochs": options.epochs, "learning_rate": options.learning_rate, "feature_layers": {}}
         experiment = experiment.model_copy(update=tuned)
     if teacher is None:
         return aware, train_single_model(aware, experiment, train_data, val_data, callbacks=callbacks, verbose=verbose)

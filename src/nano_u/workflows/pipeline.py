@@ -212,7 +212,7 @@ def _check(plan: Plan, root: Path) -> None:
         raise ModelError(f"teacher: {error}{_fewer_stages(plan.teacher)}") from error
     except NanoUError as error:
         raise type(error)(f"teacher: {error}") from error
-    check_teacher(teacher, student)
+    check_teacher(teacher, student, plan.student.feature_layers)
     refuse_other_settings(plan.teacher, root / TEACHER)
 
 

@@ -84,6 +84,6 @@ def load_teacher(config: ExperimentConfig, student: keras.Model) -> Teacher | No
     if path is None:
         return None
     model = load_model(path)
-    check_teacher(model, student)
+    check_teacher(model, student, config.feature_layers)
     model.trainable = False
     return Teacher(model, path)

@@ -244,6 +244,8 @@ def check_trainable(config: ExperimentConfig, *, teacher_to_come: bool = False) 
         raise ConfigError(f"model_name: unknown model {config.model_name!r}; known: {', '.join(REGISTRY)}")
     if not teacher_to_come:
         teacher_path(config)
+    if config.feature_layers:
+        _check_features(config)
     if config.quantization.aware and config.export.probabilities:
         raise ConfigError(
             "export.probabilities: a network that was trained under int8 arithmetic ends in logits; set this or "
@@ -252,6 +254,22 @@ def check_trainable(config: ExperimentConfig, *, teacher_to_come: bool = False) 
     if trains_int8_from_the_start(config) and config.nas.enabled:
         raise ConfigError(
             "quantization.from_first_epoch: the monitor looks at float networks; set this or nas.enabled to false"
+        )
+
+
+def _check_features(config: ExperimentConfig) -> None:
+    """ConfigError where the layers of a teacher cannot be followed in this training."""
+    if not config.use_distillation:
+        raise ConfigError("feature_layers: there is no teacher to follow; name one (teacher_weights, --teacher)")
+    if config.nas.enabled:
+        raise ConfigError(
+            "feature_layers: the monitor cannot see inside a student that follows its teacher's layers; leave "
+            "these out or set nas.enabled to false, and use nano-u analyze afterwards"
+        )
+    if trains_int8_from_the_start(config):
+        raise ConfigError(
+            "feature_layers: layers are matched in float training; leave them out or set quantization.from_first_epoch "
+            "to false"
         )
 
 
