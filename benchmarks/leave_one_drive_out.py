@@ -1,15 +1,19 @@
 """Chooses training settings by leave-one-drive-out, never looking at the test split.
 
     python benchmarks/leave_one_drive_out.py [--data DIR] [--seeds 1] [--only NAME ...] [--set KEY=VALUE ...]
+                                             [--distill [KEY=VALUE ...]]
 
 The train and val splits are pooled; each drive (group) in turn is held out, the network is trained on the others with
 the settings' own number of epochs, and the IoU of its **last** epoch on the held-out drive is counted, so that no
-held-out image chooses anything. Printed per setting: IoU per drive, their mean, the held-out floor, seconds.
+held-out image chooses anything. Printed per setting: IoU per drive, their mean, the held-out floor, seconds. With
+`--distill` a teacher is first trained on the same drives (with the pipeline's settings for it, and those given), once
+per seed and drive, and kept in `--teachers`; the network is its student.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import time
 from collections.abc import Iterator
@@ -24,9 +28,11 @@ from nano_u.config import ExperimentConfig, load_experiment
 from nano_u.data import ImageSet, load_data
 from nano_u.data.pipeline import steps_per_epoch
 from nano_u.evaluation import MeanMaskFloor, evaluate
-from nano_u.models import create_model_from_config
-from nano_u.training import train_single_model
+from nano_u.models import create_model_from_config, load_model, save_model
+from nano_u.training import train_single_model, train_with_distillation
 from nano_u.training.batch_norm import momentum_for
+from nano_u.workflows.pipeline import TEACHER_DEFAULTS
+from nano_u.workflows.prediction import float_predictor_of
 
 CAMVID = Path(__file__).resolve().parents[2] / "shared" / "data" / "camvid_road_160x120"
 WEAK = (
@@ -79,15 +85,33 @@ def folds(data: ImageSet) -> Iterator[tuple[str, ImageSet, ImageSet]]:
         yield drive, data.select(np.flatnonzero(groups != drive)), data.select(np.flatnonzero(groups == drive))
 
 
-def held_out_iou(config: ExperimentConfig, train: ImageSet, held_out: ImageSet) -> tuple[float, float]:
-    """IoU of the last epoch and of the floor, both on the held-out drive."""
+def trained(config: ExperimentConfig, train: ImageSet, teacher: keras.Model | None = None) -> keras.Model:
+    """The network of `config` after its last epoch."""
     keras.utils.set_random_seed(config.seed)
     momentum = momentum_for(steps_per_epoch(len(train), config.batch_size))
     options = config.model.model_dump() | {"batch_norm_momentum": momentum}
     model = create_model_from_config(options, config.model_name)
-    train_single_model(model, config, train)
-    logits = model.predict(held_out.images.astype(np.float32) / 255.0, verbose=0)
+    if teacher is None:
+        train_single_model(model, config, train)
+    else:
+        train_with_distillation(model, teacher, config, train)
+    return model
+
+
+def kept_teacher(config: ExperimentConfig, train: ImageSet, drive: str, folder: Path) -> keras.Model:
+    """The teacher that never saw `drive`; read from `folder` where the same settings were trained before."""
+    settings = hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:12]
+    path = folder / f"{drive}-{settings}.keras"
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        save_model(trained(config, train), path)
+    return load_model(path)
+
+
+def held_out_iou(model: keras.Model, train: ImageSet, held_out: ImageSet) -> tuple[float, float]:
+    """IoU of the model and of the floor, both on the held-out drive."""
     floor = MeanMaskFloor.fit(train.masks).predict_probabilities()
+    logits = float_predictor_of(model).of(held_out)
     result = evaluate(logits, held_out, floor_probabilities=floor, resamples=1).pooled
     assert result.floor is not None
     return result.metrics.iou or 0.0, result.floor.iou or 0.0
@@ -107,21 +131,33 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--only", nargs="+", choices=SETTINGS, default=list(SETTINGS))
     parser.add_argument("--set", dest="extra", nargs="+", default=[])
+    parser.add_argument("--distill", nargs="*", metavar="KEY=VALUE")
+    parser.add_argument("--teachers", type=Path, default=Path("runs/leave_one_drive_out"))
     arguments = parser.parse_args()
     for name in arguments.only:
         overrides = _last_wins([f"epochs={arguments.epochs}", *SETTINGS[name].split(), *arguments.extra])
         base = load_experiment(None, overrides=overrides)
         data = pooled(load_data(str(arguments.data), base))
-        started, scores, floors = time.perf_counter(), {}, {}
+        started = time.perf_counter()
+        scores: dict[str, dict[str, list[float]]] = {}
+        floors: dict[str, float] = {}
         for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
-            config = base.model_copy(update={"seed": seed})
+            config, teacher = base.model_copy(update={"seed": seed}), None
             for drive, train, held_out in folds(data):
-                iou, floors[drive] = held_out_iou(config, train, held_out)
-                scores.setdefault(drive, []).append(iou)
-        means = {drive: float(np.mean(values)) for drive, values in scores.items()}
-        row = "  ".join(f"{drive} {value:.3f} (floor {floors[drive]:.3f})" for drive, value in means.items())
-        seconds = time.perf_counter() - started
-        print(f"{name:40} mean {np.mean(list(means.values())):.4f}  {row}  {seconds:.0f} s", flush=True)
+                if arguments.distill is not None:
+                    teachers = load_experiment(
+                        None, None, arguments.distill, settings={"seed": seed}, defaults=TEACHER_DEFAULTS
+                    )
+                    teacher = kept_teacher(teachers, train, drive, arguments.teachers)
+                    iou, _ = held_out_iou(teacher, train, held_out)
+                    scores.setdefault("its teachers", {}).setdefault(drive, []).append(iou)
+                iou, floors[drive] = held_out_iou(trained(config, train, teacher), train, held_out)
+                scores.setdefault(name, {}).setdefault(drive, []).append(iou)
+        for label, drives in scores.items():
+            means = {drive: float(np.mean(values)) for drive, values in drives.items()}
+            row = "  ".join(f"{drive} {value:.3f} (floor {floors[drive]:.3f})" for drive, value in means.items())
+            seconds = time.perf_counter() - started
+            print(f"{label:40} mean {np.mean(list(means.values())):.4f}  {row}  {seconds:.0f} s", flush=True)
 
 
 if __name__ == "__main__":
