@@ -16,7 +16,7 @@ import argparse
 import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -108,13 +108,24 @@ def kept_teacher(config: ExperimentConfig, train: ImageSet, drive: str, folder: 
     return load_model(path)
 
 
-def held_out_iou(model: keras.Model, train: ImageSet, held_out: ImageSet) -> tuple[float, float]:
-    """IoU of the model and of the floor, both on the held-out drive."""
-    floor = MeanMaskFloor.fit(train.masks).predict_probabilities()
+def held_out_iou(model: keras.Model, held_out: ImageSet, thresholds: Sequence[float]) -> dict[float, float]:
+    """IoU on the held-out drive at each threshold of the probability."""
     logits = float_predictor_of(model).of(held_out)
-    result = evaluate(logits, held_out, floor_probabilities=floor, resamples=1).pooled
-    assert result.floor is not None
-    return result.metrics.iou or 0.0, result.floor.iou or 0.0
+    return {
+        threshold: evaluate(
+            logits, held_out, floor_probabilities=None, threshold=threshold, resamples=1
+        ).pooled.metrics.iou
+        or 0.0
+        for threshold in thresholds
+    }
+
+
+def floor_iou(train: ImageSet, held_out: ImageSet) -> float:
+    """IoU of the mean training mask on the held-out drive."""
+    floor = MeanMaskFloor.fit(train.masks).predict_probabilities()
+    blank = np.zeros(held_out.masks.shape, np.float32)
+    found = evaluate(blank, held_out, floor_probabilities=floor, resamples=1).pooled.floor
+    return 0.0 if found is None else found.iou or 0.0
 
 
 def _last_wins(overrides: list[str]) -> list[str]:
@@ -131,6 +142,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--only", nargs="+", choices=SETTINGS, default=list(SETTINGS))
     parser.add_argument("--set", dest="extra", nargs="+", default=[])
+    parser.add_argument("--thresholds", type=float, nargs="+", default=[0.5])
     parser.add_argument("--distill", nargs="*", metavar="KEY=VALUE")
     parser.add_argument("--teachers", type=Path, default=Path("runs/leave_one_drive_out"))
     arguments = parser.parse_args()
@@ -139,25 +151,27 @@ def main() -> None:
         base = load_experiment(None, overrides=overrides)
         data = pooled(load_data(str(arguments.data), base))
         started = time.perf_counter()
-        scores: dict[str, dict[str, list[float]]] = {}
+        scores: dict[str, dict[str, list[dict[float, float]]]] = {}
         floors: dict[str, float] = {}
         for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
             config, teacher = base.model_copy(update={"seed": seed}), None
             for drive, train, held_out in folds(data):
+                floors[drive] = floor_iou(train, held_out)
                 if arguments.distill is not None:
                     teachers = load_experiment(
                         None, None, arguments.distill, settings={"seed": seed}, defaults=TEACHER_DEFAULTS
                     )
                     teacher = kept_teacher(teachers, train, drive, arguments.teachers)
-                    iou, _ = held_out_iou(teacher, train, held_out)
+                    iou = held_out_iou(teacher, held_out, arguments.thresholds)
                     scores.setdefault("its teachers", {}).setdefault(drive, []).append(iou)
-                iou, floors[drive] = held_out_iou(trained(config, train, teacher), train, held_out)
+                iou = held_out_iou(trained(config, train, teacher), held_out, arguments.thresholds)
                 scores.setdefault(name, {}).setdefault(drive, []).append(iou)
         for label, drives in scores.items():
-            means = {drive: float(np.mean(values)) for drive, values in drives.items()}
-            row = "  ".join(f"{drive} {value:.3f} (floor {floors[drive]:.3f})" for drive, value in means.items())
-            seconds = time.perf_counter() - started
-            print(f"{label:40} mean {np.mean(list(means.values())):.4f}  {row}  {seconds:.0f} s", flush=True)
+            for threshold in arguments.thresholds:
+                means = {drive: float(np.mean([iou[threshold] for iou in seeds])) for drive, seeds in drives.items()}
+                row = "  ".join(f"{drive} {value:.3f} (floor {floors[drive]:.3f})" for drive, value in means.items())
+                mean, seconds = np.mean(list(means.values())), time.perf_counter() - started
+                print(f"{label:40} threshold {threshold:g}  mean {mean:.4f}  {row}  {seconds:.0f} s", flush=True)
 
 
 if __name__ == "__main__":
