@@ -12,6 +12,7 @@ trained again. Exits 1 when a target is missed, and says so when the data set is
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import statistics
 from collections.abc import Mapping
@@ -224,6 +225,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=CAMVID)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--teacher-seeds", type=int, nargs="+", help="those of the students; fewer are taken in turn")
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--tuning-epochs", type=int, default=30)
@@ -247,8 +249,10 @@ def main() -> int:
             (f"model.input_shape={list(shape)}", *arguments.teachers),
         )
         splits = load_data(settings.data, settings.config(network, 0, None))
-        teachers = {seed: teacher_of(seed, settings) for seed in arguments.seeds}
-        found = {seed: rows_of(network, seed, settings, teachers[seed][0].path, splits) for seed in arguments.seeds}
+        teachers = {seed: teacher_of(seed, settings) for seed in arguments.teacher_seeds or arguments.seeds}
+        paths = itertools.cycle(run.path for run, *_ in teachers.values())
+        pairs = list(zip(arguments.seeds, paths, strict=False))
+        found = {seed: rows_of(network, seed, settings, path, splits) for seed, path in pairs}
         missed += report_teachers(teachers) + report(network, found, floors(splits))
     return 1 if missed else 0
 
