@@ -34,6 +34,7 @@ COMMANDS: tuple[Command | Group, ...] = (
     ),
     Command("evaluate", "Accuracy of a model beside the no-learning floor.", "nano_u.cli.evaluate:evaluate_command"),
     Command("analyze", "Which channels of a model are redundant.", "nano_u.cli.analyze:analyze_command"),
+    Command("shrink", "Take redundant filters out, as far as accuracy holds.", "nano_u.cli.shrink:shrink_command"),
     Command("plot", "Pictures and advice from the monitor's files.", "nano_u.cli.plot:plot_command"),
     Command("report", "One self-contained HTML page of a run, or of several.", "nano_u.cli.report:report_command"),
     Command("export", "Write and check the int8 model of a run.", "nano_u.cli.export:export_command"),

@@ -75,6 +75,11 @@ class RunDirectory:
         return self.path / "graph.json"
 
     @property
+    def shrink_path(self) -> Path:
+        """Every step of the shrinking that made this network; a table and a picture of the same name lie beside it."""
+        return self.path / "shrink.json"
+
+    @property
     def report_path(self) -> Path:
         """All of it on one page."""
         return self.path / "report.html"

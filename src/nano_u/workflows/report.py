@@ -139,6 +139,7 @@ def _run_sections(report: RunReport) -> tuple[tuple[str, str], ...]:
         ("accuracy", "Accuracy", report.accuracy or report.galleries),
         ("learning", "Learning curves", report.learning),
         ("redundancy", "Redundancy", report.redundancy),
+        ("shrinking", "Shrinking", report.shrink_steps),
         ("device", "On the device", report.memory or report.int8),
         ("provenance", "Provenance", report.facts or report.config_text),
     )

@@ -16,6 +16,7 @@ from nano_u.reporting.export_tables import ExportSizes
 from nano_u.reporting.history import History, read_history
 from nano_u.reporting.metrics_search import was_monitored
 from nano_u.reporting.monitored_run import MonitoredRun, find_metrics_csv, read_monitored_run
+from nano_u.reporting.shrink_steps import ShrinkStep, read_steps
 from nano_u.runs import RunDirectory, read_json
 
 T = TypeVar("T")
@@ -65,6 +66,8 @@ class RunFiles:
     monitored: MonitoredRun | None = None
     evaluated: tuple[Evaluated, ...] = ()
     exported: Exported | None = None
+    shrinking: tuple[ShrinkStep, ...] = ()
+    """How the network was made smaller, step by step; empty where it was trained as it is."""
     problems: dict[str, str] = field(default_factory=dict)
     """What is damaged, by part of the report."""
 
@@ -111,6 +114,8 @@ def read_run_files(path: Path) -> RunFiles:
     files.monitored = files.attempt("redundancy", lambda: _monitored(path))
     files.evaluated = _evaluations(files, run)
     files.exported = _exported(files, run)
+    if run.shrink_path.is_file():
+        files.shrinking = files.attempt("shrinking", lambda: read_steps(run.shrink_path)) or ()
     return files
 
 

@@ -37,6 +37,7 @@ from nano_u.reporting.recommendation_text import evidence_table, recommendations
 from nano_u.reporting.recommendations import THIN, Recommendations, recommend
 from nano_u.reporting.redundancy_figure import draw_redundancy, redundancy_over_training
 from nano_u.reporting.redundancy_table import layer_redundancy_table
+from nano_u.reporting.shrink_steps import draw_shrinking, shrink_table
 from nano_u.reporting.table import MISSING, Table, ratio
 from nano_u.reporting.width_advice import removed_filters
 
@@ -112,6 +113,8 @@ class RunReport:
     matrices_left_out: int
     recommendations: Recommendations | None
     evidence: Table | None
+    shrinking: Picture | None
+    shrink_steps: Table | None
     memory: Picture | None
     cost: Table | None
     int8: tuple[Table, ...]
@@ -141,6 +144,8 @@ def run_report(files: RunFiles) -> RunReport:
         matrices_left_out=left_out,
         recommendations=found,
         evidence=None if found is None or not found.findings else evidence_table(found, price_with_advice=True),
+        shrinking=files.attempt("shrinking", lambda: _shrinking(files, draw)),
+        shrink_steps=shrink_table(files.shrinking, name=files.path.name) if files.shrinking else None,
         memory=files.attempt("memory", lambda: _memory(files.architecture, draw)),
         cost=files.attempt("cost", lambda: _cost(files.architecture)),
         int8=files.attempt("int8 model", lambda: _int8(files)) or (),
@@ -306,6 +311,15 @@ def _matrices(run: MonitoredRun | None) -> tuple[tuple[Matrix, ...], int]:
     return tuple(matrices), len(layers) - len(matrices)
 
 
+def _shrinking(files: RunFiles, draw: Drawer) -> Picture | None:
+    if not files.shrinking:
+        return None
+    floor = None if files.validation is None else files.validation.pooled.floor
+    figure = draw_shrinking(files.shrinking, name=files.path.name, floor=None if floor is None else floor.iou)
+    kept = sum(step.kept for step in files.shrinking[1:])
+    return draw(figure, f"Validation IoU against cost of every network that was tried; {kept} steps were kept.")
+
+
 def _memory(architecture: Architecture | None, draw: Drawer) -> Picture | None:
     if architecture is None or not deploy(architecture).ops:
         return None
@@ -336,7 +350,11 @@ def _missing(files: RunFiles) -> tuple[str, ...]:
     hints = (
         ("provenance", files.provenance, "provenance: provenance.json is not there"),
         ("metrics", files.metrics, "final metrics: training has not finished"),
-        ("learning curves", files.history, "learning curves: history.csv is not there; the first epoch writes it"),
+        (
+            "learning curves",
+            files.history or files.shrinking,
+            "learning curves: history.csv is not there; the first epoch writes it",
+        ),
         ("evaluation", files.evaluated, f"accuracy on test images: nano-u evaluate {run}"),
         ("gallery", galleries or not files.evaluated, f"gallery: nano-u evaluate {run}"),
         ("redundancy", files.monitored, "redundancy: train with --enable-nas"),
@@ -360,6 +378,7 @@ def _data(files: RunFiles, found: Recommendations | None) -> Mapping[str, Any]:
         "validation_teacher": _plain(files.teacher_validation),
         "evaluations": {entry.name: entry.evaluation.to_dict() for entry in files.evaluated},
         "int8": None if exported is None else exported.record,
+        "shrinking": [step.to_dict() for step in files.shrinking],
         "redundancy": None if files.monitored is None else _redundancy_series(files.monitored),
         "recommendations": None if found is None else recommendations_to_dict(found),
     }

@@ -1,0 +1,204 @@
+"""The log of shrinking a network: what was cut, what that cost in accuracy, and whether it was kept."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from nano_u.errors import RunError
+from nano_u.evaluation import Evaluation, GroupResult
+from nano_u.graph.cost import CostSummary
+from nano_u.reporting.accuracy_table import shown_groups
+from nano_u.reporting.export_tables import signed_difference
+from nano_u.reporting.pareto_figure import ParetoPoint, draw_pareto, pareto_data
+from nano_u.reporting.table import MISSING, Column, Table, count, ratio
+from nano_u.runs import read_json
+
+
+@dataclass(frozen=True)
+class StepCost:
+    """What a network costs at int8 and batch 1, as `CostSummary` estimates it."""
+
+    parameters: int
+    macs: int
+    weight_bytes: int
+    ram_bytes: int
+    flash_bytes: int
+
+    @classmethod
+    def of(cls, summary: CostSummary) -> StepCost:
+        """The five numbers that a step is judged by."""
+        return cls(
+            summary.parameters,
+            summary.macs,
+            summary.weight_bytes,
+            summary.arena_estimate_bytes,
+            summary.flash_estimate_bytes,
+        )
+
+
+@dataclass(frozen=True)
+class ShrinkStep:
+    """One cut, or the start (number 0) or the last fine-tuning, which cut nothing.
+
+    `expected_loss` is the share of the next layers' output variance that folding cannot rebuild. `iou_cut` is the
+    validation IoU before fine-tuning, `iou` after it.
+    """
+
+    number: int
+    move: str
+    group: str | None
+    filters_before: int | None
+    filters_after: int | None
+    expected_loss: float | None
+    iou_cut: float | None
+    iou: float | None
+    kept: bool
+    reason: str
+    cost: StepCost
+    seconds: float
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> ShrinkStep:
+        """The step of `to_dict`; RunError for anything else."""
+        try:
+            return cls(**{**fields, "cost": StepCost(**fields["cost"])})
+        except (TypeError, KeyError) as error:
+            raise RunError(f"shrink.json: holds no step that this version wrote ({error})") from error
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return dataclasses.asdict(self)
+
+
+def shrink_table(steps: Sequence[ShrinkStep], *, name: str) -> Table:
+    """One row per step; costs of steps that were undone are those of the network that was tried."""
+    columns = (
+        Column("step"),
+        Column("change", align="left"),
+        Column("MACs"),
+        Column("weights, bytes", "weights"),
+        Column("RAM, bytes", "RAM"),
+        Column("expected loss", "loss", optional=True),
+        Column("IoU when cut", "cut", optional=True),
+        Column("val IoU", "IoU"),
+        Column("", align="left"),
+    )
+    rows = tuple(
+        (
+            str(step.number),
+            step.move,
+            count(step.cost.macs),
+            count(step.cost.weight_bytes),
+            count(step.cost.ram_bytes),
+            MISSING if step.expected_loss is None else f"{step.expected_loss:.2%}",
+            _iou(step.iou_cut),
+            _iou(step.iou),
+            step.reason,
+        )
+        for step in steps
+    )
+    notes = (
+        "RAM with the interpreter's structures, estimated. Expected loss: share of the next layers' output variance "
+        "that the kept channels cannot rebuild. IoU on validation images, right after the cut and after fine-tuning.",
+    )
+    return Table(f"Shrinking of {name}", columns, rows, notes=notes)
+
+
+def plan_table(cuts: Sequence[tuple[str, int, int, float]], now: StepCost, costs: Sequence[StepCost]) -> Table:
+    """What could be cut first: (layer, filters, filters left, expected loss) each, and what the network then costs."""
+    columns = (
+        Column("layer", align="left"),
+        Column("filters"),
+        Column("expected loss", "loss"),
+        Column("MACs"),
+        Column("weights, bytes", "weights"),
+        Column("RAM, bytes", "RAM"),
+    )
+    rows = tuple(
+        (f"{name}", f"{before} -> {after}", f"{loss:.2%}", *_change(now, cost))
+        for (name, before, after, loss), cost in zip(cuts, costs, strict=True)
+    )
+    total = ("now", "", "", count(now.macs), count(now.weight_bytes), count(now.ram_bytes))
+    notes = ("The most worthwhile cut first, each on its own; nothing was trained or written.",)
+    return Table("What would be cut first", columns, (*rows, total), 1, notes)
+
+
+def before_after_table(before: Evaluation, after: Evaluation) -> Table:
+    """Test IoU of the network at the start and at the end, group by group."""
+    by_name = {result.name: result for result in (*after.groups, after.pooled)}
+    pairs = [(result, by_name[result.name]) for result in (*shown_groups(before), before.pooled)]
+    rows = tuple(
+        (
+            old.name,
+            count(old.images),
+            ratio(old.metrics.iou),
+            ratio(new.metrics.iou),
+            signed_difference(_gain(old, new)),
+            ratio(old.floor.iou if old.floor else None),
+        )
+        for old, new in pairs
+    )
+    columns = (
+        Column("group", align="left"),
+        Column("images"),
+        Column("IoU before"),
+        Column("IoU after"),
+        Column("change"),
+        Column("floor IoU"),
+    )
+    return Table("Test images, looked at once", columns, rows, 1, (), after.warnings)
+
+
+def read_steps(path: Path) -> tuple[ShrinkStep, ...]:
+    """The steps of a `shrink.json`; RunError where it is damaged or holds none."""
+    record = read_json(path)
+    if not isinstance(record, dict) or not isinstance(record.get("steps"), list) or not record["steps"]:
+        raise RunError(f"{path}: holds no steps; run nano-u shrink again")
+    return tuple(ShrinkStep.from_dict(step) for step in record["steps"])
+
+
+def shrink_csv(steps: Sequence[ShrinkStep]) -> str:
+    """One row per step, with all digits; an undefined value is an empty cell."""
+    text = io.StringIO()
+    rows = [{**row, **row.pop("cost")} for row in (step.to_dict() for step in steps)]
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def draw_shrinking(steps: Sequence[ShrinkStep], *, name: str, floor: float | None) -> Figure:
+    """Validation IoU of every network that was tried against its MACs and its RAM, the start among them."""
+    tried = [step for step in steps if step.iou is not None]
+    panels = []
+    for label, cost in (("MACs", lambda step: step.cost.macs), ("RAM, bytes", lambda step: step.cost.ram_bytes)):
+        points = [ParetoPoint(_label(step), step.iou or 0.0, None, None, cost(step)) for step in tried]
+        panels.append(pareto_data(points, label, "validation IoU", floor))
+    return draw_pareto(panels, title=f"Shrinking of {name}")
+
+
+def _gain(old: GroupResult, new: GroupResult) -> float | None:
+    before, after = old.metrics.iou, new.metrics.iou
+    return None if before is None or after is None else after - before
+
+
+def _change(now: StepCost, cost: StepCost) -> tuple[str, str, str]:
+    pairs = ((now.macs, cost.macs), (now.weight_bytes, cost.weight_bytes), (now.ram_bytes, cost.ram_bytes))
+    macs, weights, ram = (f"{after / before - 1:+.1%}" for before, after in pairs)
+    return macs, weights, ram
+
+
+def _label(step: ShrinkStep) -> str:
+    return "start" if step.number == 0 else f"{step.number}" + ("" if step.kept else ", undone")
+
+
+def _iou(value: float | None) -> str:
+    return MISSING if value is None else f"{value:.4f}"

@@ -1,0 +1,93 @@
+"""Which cut buys most of what a budget lacks for the least expected loss."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nano_u.graph import Architecture, layer_costs, narrowed, summarise
+from nano_u.graph.budget import Budget, cost_of
+from nano_u.models import architecture_of
+from nano_u.surgery import ChannelGroup, Choice, choose_channels
+
+if TYPE_CHECKING:
+    import keras
+
+FIRST_SHARE = 0.25
+"""Of a layer's filters that a first cut takes."""
+
+LOSS_FLOOR = 1e-3
+"""Cuts that are expected to lose less are told apart by what they buy alone."""
+
+PEAK_POWER = 16
+"""Several layers can share the peak of RAM: a mean of so high a power falls when one of them gets narrower."""
+
+
+@dataclass(frozen=True)
+class Move:
+    """Narrower layers that are narrowed together: the channels kept, what it buys, what it is expected to lose.
+
+    `gain` is the fall of `excess`; `choice.loss` the share of the next layers' output variance that is lost.
+    """
+
+    group: ChannelGroup
+    choice: Choice
+    gain: float
+
+    @property
+    def worth(self) -> float:
+        """What it buys for what it loses."""
+        return self.gain / (self.choice.loss + LOSS_FLOOR)
+
+
+def excess(architecture: Architecture, budget: Budget | None) -> float:
+    """How far the network is from where it should be, as a sum of logarithms; without a budget its size itself.
+
+    What keeps its limit already counts no more; of RAM a mean over layers stands for the peak.
+    """
+    cost = summarise(architecture)
+    if budget is None:
+        return math.log(cost.macs) + math.log(max(cost.weight_bytes, 1))
+    total = 0.0
+    for name in budget.exceeded(cost):
+        amount = _smooth_peak(architecture) if name == "ram" else cost_of(cost, name)
+        total += math.log(amount / budget.limits[name])
+    return total
+
+
+def moves(
+    model: keras.Model,
+    groups: Sequence[ChannelGroup],
+    moments: Mapping[str, Any],
+    *,
+    shares: Mapping[str, float],
+    budget: Budget | None,
+) -> list[Move]:
+    """Every cut that brings the network nearer to the budget, the most worthwhile first.
+
+    `shares` says how much of a group is cut, by its name (`FIRST_SHARE` otherwise); 0 where nothing is.
+    """
+    architecture = architecture_of(model)
+    before = excess(architecture, budget)
+    found = []
+    for group in groups:
+        count = removed(group, shares.get(group.name, FIRST_SHARE))
+        if group.fixed is not None or not count:
+            continue
+        gain = before - excess(narrowed(architecture, dict.fromkeys(group.producers, count)), budget)
+        if gain > 0:
+            found.append(Move(group, choose_channels(group, model, moments, group.width - count), gain))
+    return sorted(found, key=lambda move: move.worth, reverse=True)
+
+
+def removed(group: ChannelGroup, share: float) -> int:
+    """Filters that a share of the group is, rounded down but at least one; one always stays."""
+    return min(max(1, int(group.width * share)), group.width - 1) if share > 0 else 0
+
+
+def _smooth_peak(architecture: Architecture) -> float:
+    live = [row.activation_bytes for row in layer_costs(architecture)]
+    largest = max(live)
+    return largest * math.pow(math.fsum((value / largest) ** PEAK_POWER for value in live), 1 / PEAK_POWER)

@@ -1,0 +1,411 @@
+"""Cut, fine-tune, validate, keep or undo: from redundancy to a smaller network that is as good."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nano_u.config import ExperimentConfig, config_to_yaml
+from nano_u.data import ImageSet, as_floats
+from nano_u.data.loading import Progress as Done
+from nano_u.errors import BudgetError, DataError, ModelError
+from nano_u.evaluation import Evaluation, evaluate
+from nano_u.graph import narrowed, summarise, write_architecture
+from nano_u.models import architecture_of, load_model, save_model
+from nano_u.reporting import save_figure
+from nano_u.reporting.shrink_steps import ShrinkStep, StepCost, draw_shrinking
+from nano_u.runs import RunDirectory, atomic_path, collect_provenance, write_json, write_text_atomic
+from nano_u.surgery import channel_groups, cut_channels, measure_readers, removable_channels
+from nano_u.training import train_single_model, train_with_distillation
+from nano_u.training.checkpoint import BestModel
+from nano_u.training.reproducibility import prepare_process
+from nano_u.workflows.prediction import float_predictor_of
+from nano_u.workflows.shrink_log import ShrinkLog
+from nano_u.workflows.shrink_moves import FIRST_SHARE, Move, moves
+from nano_u.workflows.shrink_options import Progress, ShrinkObserver, ShrinkOptions
+from nano_u.workflows.source import ModelSource, find_model, floor_of, split_of
+from nano_u.workflows.teacher import Teacher, load_teacher
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+    import numpy.typing as npt
+
+MEASURED_IMAGES = 256
+"""Training images, spread over the split, that channels are compared on."""
+
+LEAST_SHARE = 1 / 32
+"""Of a layer's filters: below it, a layer whose cuts were undone is left alone."""
+
+ZERO_LOSS = 1e-9
+
+
+@dataclass(frozen=True)
+class Shrunk:
+    """The smaller network's run directory, every step, and test accuracy of both networks (None without a test)."""
+
+    run: RunDirectory
+    steps: tuple[ShrinkStep, ...]
+    over_budget: str | None
+    before: Evaluation | None
+    after: Evaluation | None
+
+    def raise_over_budget(self) -> None:
+        """BudgetError where a limit is still exceeded; all files are there."""
+        if self.over_budget is not None:
+            raise BudgetError(
+                f"{self.run.path}: the budget is not met: {self.over_budget}; nothing more can go within max_iou_drop "
+                "and steps"
+            )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a first step would cut, the most worthwhile first, and what the network costs then and now.
+
+    `whole` are the layers left whole, with the reason. Nothing was trained or written.
+    """
+
+    moves: tuple[Move, ...]
+    costs: tuple[StepCost, ...]
+    now: StepCost
+    whole: Mapping[str, str]
+
+
+def plan_shrinking(
+    model: Path,
+    options: ShrinkOptions,
+    *,
+    data: str | None = None,
+    overrides: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> Plan:
+    """The cuts that shrinking would choose from first.
+
+    Raises as `shrink_model`.
+    """
+    source = find_model(model, data=data, overrides=overrides)
+    network = _network(source)
+    splits = _splits(source, network, progress)
+    groups, architecture = channel_groups(network), architecture_of(network)
+    found = moves(network, groups, _moments(network, splits, progress), shares={}, budget=options.budget)
+    costs = []
+    for move in found:
+        count = move.group.width - len(move.choice.keep)
+        costs.append(StepCost.of(summarise(narrowed(architecture, dict.fromkeys(move.group.producers, count)))))
+    whole = {group.name: group.fixed for group in groups if group.fixed is not None}
+    return Plan(tuple(found), tuple(costs), StepCost.of(summarise(architecture)), whole)
+
+
+def shrink_model(
+    model: Path,
+    options: ShrinkOptions,
+    *,
+    data: str | None = None,
+    run_path: Path | None = None,
+    overrides: Sequence[str] = (),
+    observer: ShrinkObserver | None = None,
+) -> Shrunk:
+    """Make a trained network smaller until the budget is met, or nothing more can go.
+
+    First go all channels that the next layers can do without at no loss. Then, step by step, the layers whose cut buys
+    most of what the budget lacks for the least expected loss: cut, fine-tune (with the teacher of the run's
+    configuration, if there is one), validate. A network that loses more than `max_iou_drop` is undone, and the next cut
+    of these layers is half as large. Validation images decide; test images are looked at once, at the end.
+
+    Writes a run directory (`<run>-shrunk` by default) with `best.keras`, `shrink.json`, `shrink.csv`, `shrink.png`, and
+    the network after each step that was kept. Called again with the same options, it goes on where it was interrupted.
+
+    Raises:
+        ConfigError: no data is named.
+        DataError: no training or validation images, or no foreground in the latter.
+        ModelError: a network that is not functional, or has no layer that can be cut.
+        RunError: the run directory holds something else.
+    """
+    work = _begin(model, options, data, run_path, overrides, observer or ShrinkObserver())
+    with work.log.run.lock():
+        if not work.log.steps:
+            _start(work)
+            _cut_for_nothing(work)
+        while len(work.log.steps) <= options.steps and not _is_met(work):
+            moments = _moments(work.model, work.splits, work.observer.progress)
+            shares = {name: share if share >= LEAST_SHARE else 0.0 for name, share in work.shares.items()}
+            found = moves(work.model, channel_groups(work.model), moments, shares=shares, budget=options.budget)
+            if not found:
+                break
+            _try(work, found[0], moments)
+        return _finish(work)
+
+
+@dataclass
+class _Work:
+    """The network as it is now, and how much of each group is to be cut next."""
+
+    source: ModelSource
+    options: ShrinkOptions
+    observer: ShrinkObserver
+    config: ExperimentConfig
+    splits: dict[str, ImageSet]
+    teacher: Teacher | None
+    log: ShrinkLog
+    model: keras.Model
+    shares: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def lowest_iou(self) -> float:
+        """The validation IoU below which a step is undone."""
+        return (self.log.steps[0].iou or 0.0) - self.options.max_iou_drop
+
+
+def _begin(
+    model: Path,
+    options: ShrinkOptions,
+    data: str | None,
+    run_path: Path | None,
+    overrides: Sequence[str],
+    observer: ShrinkObserver,
+) -> _Work:
+    source = find_model(model, data=data, overrides=overrides)
+    given = source.config
+    prepare_process(seed=given.seed, threads=given.training.threads, deterministic=given.training.deterministic)
+    network = _network(source)
+    _refuse_uncuttable(network, source.path)
+    teacher = load_teacher(given, network)
+    splits = _splits(source, network, observer.progress)
+    for split in ("train", "val"):
+        split_of(splits, split)
+    config = given.model_copy(
+        update={
+            "quantization": given.quantization.model_copy(update={"aware": False}),
+            "nas": given.nas.model_copy(update={"enabled": False}),
+            "feature_layers": {},
+        }
+    )
+    digest = hashlib.sha256(source.path.read_bytes()).hexdigest()
+    log = ShrinkLog.open(
+        run_path or _default_path(source), {**options.record(), "model_sha256": digest}, name=network.name
+    )
+    work = _Work(source, options, observer, config, splits, teacher, log, log.latest or network)
+    for step in log.steps:
+        if step.group is not None and not step.kept:
+            _cut_less(work, step.group, (step.filters_before or 0) - (step.filters_after or 0))
+    return work
+
+
+def _network(source: ModelSource) -> keras.Model:
+    if source.path.suffix == ".tflite":
+        raise ModelError(f"{source.path}: int8 already; shrink the run directory or the .keras file it came from")
+    return load_model(source.path)
+
+
+def _refuse_uncuttable(network: keras.Model, path: Path) -> None:
+    groups = channel_groups(network)
+    if all(group.fixed is not None for group in groups):
+        reasons = "; ".join(f"{group.name}: {group.fixed}" for group in groups[:3])
+        raise ModelError(f"{path}: no layer can be narrowed{f' ({reasons})' if reasons else ''}")
+
+
+def _default_path(source: ModelSource) -> Path:
+    if source.run is not None:
+        return source.run.path.with_name(f"{source.run.path.name}-shrunk")
+    return source.path.with_name(f"{source.path.stem}-shrunk")
+
+
+def _start(work: _Work) -> None:
+    """Everything that is known before the first cut, and how good the network is."""
+    run, config = work.log.run, work.config
+    write_text_atomic(run.config_path, config_to_yaml(config))
+    dataset = work.source.data_record(work.splits)
+    provenance = collect_provenance(seed=config.seed, dataset=dataset, threads=config.training.threads)
+    teacher = {} if work.teacher is None else {"teacher": work.teacher.record()}
+    write_json(run.provenance_path, {**provenance, "shrunk_from": str(work.source.path), **teacher})
+    _note(work, work.model, started=time.perf_counter(), move="start", iou=_validation_iou(work, work.model), kept=True)
+
+
+def _cut_for_nothing(work: _Work) -> None:
+    """Take out at once all channels that the next layers can do without."""
+    started = time.perf_counter()
+    groups = [group for group in channel_groups(work.model) if group.fixed is None]
+    moments = _moments(work.model, work.splits, work.observer.progress)
+    choices = {group.name: removable_channels(group, work.model, moments, limit=ZERO_LOSS) for group in groups}
+    keeps = {group.name: choices[group.name].keep for group in groups if len(choices[group.name].keep) < group.width}
+    if not keeps:
+        return
+    smaller = cut_channels(work.model, keeps, moments).model
+    filters = sum(group.width - len(keeps[group.name]) for group in groups if group.name in keeps)
+    iou = _validation_iou(work, smaller)
+    kept = iou >= work.lowest_iou
+    _note(
+        work,
+        smaller,
+        started=started,
+        move=f"{filters} filters of {len(keeps)} layers that add nothing",
+        expected_loss=sum(choices[name].loss for name in keeps),
+        iou_cut=iou,
+        iou=iou,
+        kept=kept,
+        reason="kept, not fine-tuned" if kept else f"undone, below {work.lowest_iou:.4f}",
+    )
+
+
+def _is_met(work: _Work) -> bool:
+    budget = work.options.budget
+    return budget is not None and not budget.exceeded(summarise(architecture_of(work.model)))
+
+
+def _try(work: _Work, move: Move, moments: Mapping[str, Any]) -> None:
+    """Cut, fine-tune, validate; go on with the smaller network, or with smaller cuts of these layers."""
+    started = time.perf_counter()
+    group, keep = move.group, move.choice.keep
+    smaller = cut_channels(work.model, {group.name: keep}, moments).model
+    iou_cut = _validation_iou(work, smaller)
+    smaller, iou = _better(work, smaller, iou_cut, work.options.tuning_epochs)
+    kept = iou >= work.lowest_iou
+    others = f" and {len(group.producers) - 1} more" if len(group.producers) > 1 else ""
+    if not kept:
+        _cut_less(work, group.name, group.width - len(keep))
+    _note(
+        work,
+        smaller,
+        started=started,
+        move=f"{group.name}{others}: {group.width} -> {len(keep)} filters",
+        group=group.name,
+        filters_before=group.width,
+        filters_after=len(keep),
+        expected_loss=move.choice.loss,
+        iou_cut=iou_cut,
+        iou=iou,
+        kept=kept,
+        reason="kept" if kept else f"undone, below {work.lowest_iou:.4f}",
+    )
+
+
+def _cut_less(work: _Work, group: str, filters: int) -> None:
+    """Half as much of these layers the next time; nothing where it was one filter."""
+    work.shares[group] = work.shares.get(group, FIRST_SHARE) / 2 if filters > 1 else 0.0
+
+
+def _finish(work: _Work) -> Shrunk:
+    """The last fine-tuning, files, test accuracy and the verdict on the budget."""
+    last = work.log.steps[-1]
+    if work.options.final_epochs and any(step.kept for step in work.log.steps[1:]) and last.move != _last_move(work):
+        _tune_at_the_end(work)
+    run, floor = work.log.run, floor_of(work.splits)
+    with atomic_path(run.best_model_path) as temporary:
+        save_model(work.model, temporary)
+    architecture = architecture_of(work.model)
+    write_architecture(architecture, run.graph_path)
+    validation = _evaluated(work.model, work.splits["val"], floor)
+    before = after = None
+    if len(work.splits.get("test", ())):
+        first = load_model(work.source.path)
+        before, after = (_evaluated(one, work.splits["test"], floor) for one in (first, work.model))
+    steps, pooled_floor = work.log.steps, validation.pooled.floor
+    figure = draw_shrinking(steps, name=run.path.name, floor=None if pooled_floor is None else pooled_floor.iou)
+    save_figure(figure, run.shrink_path.with_suffix(".png"))
+    budget, cost = work.options.budget, summarise(architecture)
+    exceeded = {} if budget is None else budget.exceeded(cost)
+    over = budget.explain(cost, exceeded) if budget is not None and exceeded else None
+    metrics = {
+        "validation": validation.to_dict(),
+        "over_budget": over,
+        "test_before": None if before is None else before.to_dict(),
+        "test_after": None if after is None else after.to_dict(),
+    }
+    write_json(run.metrics_path, metrics)
+    return Shrunk(run, tuple(steps), over, before, after)
+
+
+def _tune_at_the_end(work: _Work) -> None:
+    started, epochs = time.perf_counter(), work.options.final_epochs
+    before = _validation_iou(work, work.model)
+    tuned, iou = _better(work, work.model, before, epochs)
+    kept = tuned is not work.model
+    reason = "kept" if kept else "undone, it was better before"
+    _note(work, tuned, started=started, move=_last_move(work), iou_cut=before, iou=iou, kept=kept, reason=reason)
+
+
+def _last_move(work: _Work) -> str:
+    return f"{work.options.final_epochs} epochs more"
+
+
+def _better(work: _Work, network: keras.Model, iou: float, epochs: int) -> tuple[keras.Model, float]:
+    """The network after more training, or itself as it is where it has the higher validation IoU, and that."""
+    weights = network.get_weights()
+    tuned = _tuned(work, network, epochs)
+    tuned_iou = _validation_iou(work, tuned)
+    if tuned_iou > iou:
+        return tuned, tuned_iou
+    network.set_weights(weights)
+    return network, iou
+
+
+def _tuned(work: _Work, network: keras.Model, epochs: int) -> keras.Model:
+    """The best epoch of more training of `network`, which is changed."""
+    if not epochs:
+        return network
+    config = work.config.model_copy(update={"epochs": epochs, "learning_rate": work.options.learning_rate})
+    path = work.log.run.path / "tuned.keras"
+    callbacks = [BestModel(path), *work.observer.callbacks()]
+    train_data, val_data = work.splits["train"], work.splits["val"]
+    if work.teacher is None:
+        train_single_model(network, config, train_data, val_data, callbacks=callbacks)
+    else:
+        teacher, cache = work.teacher.model, work.teacher.cache_dir
+        train_with_distillation(network, teacher, config, train_data, val_data, cache_dir=cache, callbacks=callbacks)
+    try:
+        return load_model(path)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _note(
+    work: _Work,
+    network: keras.Model,
+    *,
+    started: float,
+    move: str,
+    iou: float,
+    kept: bool,
+    reason: str = "",
+    **more: Any,
+) -> None:
+    """Write the step down, and go on with its network where it was kept."""
+    fields = {"group": None, "filters_before": None, "filters_after": None, "expected_loss": None, "iou_cut": None}
+    cost = StepCost.of(summarise(architecture_of(network)))
+    number, seconds = len(work.log.steps), time.perf_counter() - started
+    step = ShrinkStep(
+        number=number, move=move, iou=iou, kept=kept, reason=reason, cost=cost, seconds=seconds, **{**fields, **more}
+    )
+    work.log.note(step, network)
+    if kept:
+        work.model = network
+    work.observer.step(step)
+
+
+def _splits(source: ModelSource, network: keras.Model, progress: Progress | None) -> dict[str, ImageSet]:
+    return source.load_data(float_predictor_of(network).input_shape, _part(progress, "reading images"))
+
+
+def _moments(network: keras.Model, splits: dict[str, ImageSet], progress: Progress | None) -> Mapping[str, Any]:
+    images = as_floats(split_of(splits, "train").spread(MEASURED_IMAGES).images)
+    return measure_readers(network, images, progress=_part(progress, "comparing channels"))
+
+
+def _validation_iou(work: _Work, network: keras.Model) -> float:
+    iou = _evaluated(network, work.splits["val"], None).pooled.metrics.iou
+    if iou is None:
+        raise DataError("the validation images hold no foreground, so nothing tells a good network from a bad one")
+    return iou
+
+
+def _evaluated(network: keras.Model, images: ImageSet, floor: npt.NDArray[np.float64] | None) -> Evaluation:
+    return evaluate(float_predictor_of(network).of(images), images, floor_probabilities=floor)
+
+
+def _part(progress: Progress | None, what: str) -> Done | None:
+    return None if progress is None else lambda done, total: progress(what, done, total)
