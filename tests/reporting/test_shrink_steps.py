@@ -95,7 +95,7 @@ def test_the_picture_marks_undone_steps_and_shows_the_cost_of_each() -> None:
 
     panels = figure.axes
     texts = [text.get_text() for text in panels[0].texts]
-    assert sorted(texts) == ["1", "2, undone", "start"]
+    assert sorted(texts) == ["(2)", "0", "1"]
     marks = {tuple(map(float, line.get_xydata()[0])) for line in panels[0].lines if line.get_marker() in ("o", "s")}
     assert marks == {(1_000.0, 0.8), (900.0, 0.81), (700.0, 0.6)}
 

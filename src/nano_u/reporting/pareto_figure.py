@@ -26,6 +26,9 @@ MAX_LABELS = 8
 LONGEST_LABEL = 26
 """One longer than this has the points numbered too."""
 
+AS_SHORT_AS_NUMBERS = 4
+"""Labels of so few characters stand at their points however many there are."""
+
 NAMES_PER_COLUMN = 24
 LOG_FROM_RATIO = 10.0
 
@@ -203,8 +206,8 @@ def _shows_floor(data: ParetoData) -> bool:
 
 
 def _is_numbered(data: Sequence[ParetoData]) -> bool:
-    points = data[0].points
-    return len(points) > MAX_LABELS or any(len(point.label) > LONGEST_LABEL for point in points)
+    longest = max(len(point.label) for point in data[0].points)
+    return longest > (LONGEST_LABEL if len(data[0].points) <= MAX_LABELS else AS_SHORT_AS_NUMBERS)
 
 
 def _names(data: Sequence[ParetoData]) -> list[str]:

@@ -182,7 +182,7 @@ def draw_shrinking(steps: Sequence[ShrinkStep], *, name: str, floor: float | Non
     for label, cost in (("MACs", lambda step: step.cost.macs), ("RAM, bytes", lambda step: step.cost.ram_bytes)):
         points = [ParetoPoint(_label(step), step.iou or 0.0, None, None, cost(step)) for step in tried]
         panels.append(pareto_data(points, label, "validation IoU", floor))
-    return draw_pareto(panels, title=f"Shrinking of {name}")
+    return draw_pareto(panels, title=f"Shrinking of {name}, step by step; (n) was undone")
 
 
 def _gain(old: GroupResult, new: GroupResult) -> float | None:
@@ -197,7 +197,7 @@ def _change(now: StepCost, cost: StepCost) -> tuple[str, str, str]:
 
 
 def _label(step: ShrinkStep) -> str:
-    return "start" if step.number == 0 else f"{step.number}" + ("" if step.kept else ", undone")
+    return str(step.number) if step.kept else f"({step.number})"
 
 
 def _iou(value: float | None) -> str:

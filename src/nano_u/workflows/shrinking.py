@@ -330,7 +330,8 @@ def _tune_at_the_end(work: _Work) -> None:
 
 
 def _last_move(work: _Work) -> str:
-    return f"{work.options.final_epochs} epochs more"
+    epochs = work.options.final_epochs
+    return f"{epochs} epoch{'' if epochs == 1 else 's'} more"
 
 
 def _better(work: _Work, network: keras.Model, iou: float, epochs: int) -> tuple[keras.Model, float]:
