@@ -130,7 +130,7 @@ def _pairs(layer_mapping: LayerMapping) -> tuple[tuple[Selector, Selector], ...]
     pairs = tuple(tuple(pair) if isinstance(pair, (tuple, list)) else (pair,) for pair in given)
     if not pairs or any(len(pair) != 2 for pair in pairs):
         raise ConfigError(
-            f"layer mapping: must be {{student layer: teacher layer}} or such pairs, got {layer_mapping!r}"
+            f"layer_mapping must be {{student layer: teacher layer}} or such pairs, got {layer_mapping!r}"
         )
     return pairs  # type: ignore[return-value]
 
