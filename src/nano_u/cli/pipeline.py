@@ -24,7 +24,7 @@ def pipeline_command(
     teacher: Annotated[
         str | None, typer.Option(metavar="MODEL", help="A trained teacher; one is trained otherwise.")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Of the student. [default: 100]", show_default=False)] = None,
+    epochs: Annotated[int | None, typer.Option(help="Of the student. [default: 250]", show_default=False)] = None,
     teacher_epochs: Annotated[
         int | None, typer.Option(help="Of the teacher. [default: 100]", show_default=False)
     ] = None,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 TEACHER, STUDENT = "teacher", "student"
 TEACHER_DEFAULTS = {"model_name": "bu_net", "epochs": 100, "learning_rate": 3e-3}
-STUDENT_DEFAULTS = {"epochs": 100, "quantization.aware": True}
+STUDENT_DEFAULTS = {"epochs": 250, "quantization.aware": True}
 
 TEACHERS_OWN = f"{TEACHER}."
 """Begin of an override that is for the teacher alone: `teacher.model.filters=[32,64]`."""

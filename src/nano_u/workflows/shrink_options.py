@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nano_u.errors import ConfigError
 from nano_u.graph.budget import Budget
 from nano_u.reporting.shrink_steps import ShrinkStep
-
-if TYPE_CHECKING:
-    from keras.callbacks import Callback
 
 Progress = Callable[[str, int, int], None]
 
@@ -61,5 +58,3 @@ class ShrinkObserver:
     """Called with what is being done, how many are done and how many there are."""
     step: Callable[[ShrinkStep], None] = lambda step: None
     """Called with each step when it is decided."""
-    callbacks: Callable[[], Sequence[Callback]] = tuple
-    """Makes the callbacks of one fine-tuning."""

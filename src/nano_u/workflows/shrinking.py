@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
     import numpy.typing as npt
+    from keras.callbacks import Callback
 
 MEASURED_IMAGES = 256
 """Training images, spread over the split, that channels are compared on."""
@@ -351,7 +352,9 @@ def _tuned(work: _Work, network: keras.Model, epochs: int) -> keras.Model:
         return network
     config = work.config.model_copy(update={"epochs": epochs, "learning_rate": work.options.learning_rate})
     path = work.log.run.path / "tuned.keras"
-    callbacks = [BestModel(path), *work.observer.callbacks()]
+    callbacks: list[Callback] = [BestModel(path)]
+    if (done := _part(work.observer.progress, "fine-tuning")) is not None:
+        callbacks.append(_epochs_done(done, epochs))
     train_data, val_data = work.splits["train"], work.splits["val"]
     if work.teacher is None:
         train_single_model(network, config, train_data, val_data, callbacks=callbacks)
@@ -362,6 +365,12 @@ def _tuned(work: _Work, network: keras.Model, epochs: int) -> keras.Model:
         return load_model(path)
     finally:
         path.unlink(missing_ok=True)
+
+
+def _epochs_done(done: Done, epochs: int) -> Callback:
+    import keras
+
+    return keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: done(epoch + 1, epochs))
 
 
 def _note(
