@@ -66,8 +66,9 @@ def test_a_dry_run_lists_cuts_and_what_is_left_whole(
 
 
 def test_a_users_own_network_is_analyzed_and_shrunk(
-    tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     keras.utils.set_random_seed(0)
     image = keras.Input((16, 16, 3), name="photo")
     wide = keras.layers.Conv2D(4, 3, strides=2, padding="same", use_bias=False, name="stem")(image)
