@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from pathlib import Path
 
 import keras
@@ -88,3 +90,53 @@ def test_a_users_own_network_is_analyzed_and_shrunk(
     assert small.get_layer("stem").filters == small.get_layer("mixer").filters  # they are added
     assert small.count_params() < load_model(tmp_path / "mine.keras").count_params()
     assert np.isfinite(small.predict(np.zeros((1, 16, 16, 3), np.float32), verbose=0)).all()
+
+
+def test_fine_tuning_listens_to_a_teacher(tiny_run: Path, tmp_path: Path) -> None:
+    arguments = ("--max-iou-drop", "1", "--steps", "1", "--tuning-epochs", "1", "--final-epochs", "0", "--lr", "0.05")
+    teacher = Path(shutil.copytree(tiny_run, tmp_path / "teacher"))
+    runs = {"alone": (), "taught": ("--teacher", str(teacher))}
+
+    for name, more in runs.items():
+        assert main(["shrink", str(tiny_run), *arguments, *more, "--quiet", "--run-dir", str(tmp_path / name)]) == 0
+
+    provenance = {name: json.loads((tmp_path / name / "provenance.json").read_text()) for name in runs}
+    assert "teacher" not in provenance["alone"]
+    assert provenance["taught"]["teacher"]["path"] == str(teacher / "best.keras")
+    assert list((teacher / "soft_targets").glob("*.npy"))  # it was asked, about training and validation images
+
+
+def test_layers_of_ones_own_are_imported(tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own_layer_of_shrink.py").write_text(
+        "import keras\n\n\n"
+        "@keras.saving.register_keras_serializable('own')\n"
+        "class Doubled(keras.layers.Layer):\n"
+        "    def call(self, inputs):\n        return 2 * inputs\n"
+    )
+    source = (
+        "import sys; sys.path.insert(0, '.')\nimport keras, own_layer_of_shrink as own\n"
+        "x = keras.Input((16, 16, 3))\n"
+        "y = keras.layers.Conv2D(4, 1, activation='relu', name='first')(x)\n"
+        "y = keras.layers.Conv2D(4, 1, activation='relu', name='second')(y)\n"
+        "keras.Model(x, keras.layers.Conv2D(1, 1)(own.Doubled(name='twice')(y))).save('own.keras')\n"
+    )
+    exec(compile(source, "own", "exec"), {})
+    keras.saving.get_custom_objects().pop("own>Doubled")
+    sys.modules.pop("own_layer_of_shrink")
+    arguments = (
+        "--data",
+        data_of(tiny_run),
+        "--import",
+        "own_layer_of_shrink.py",
+        "--max-iou-drop",
+        "1",
+        "--steps",
+        "1",
+    )
+
+    assert main(["shrink", "own.keras", *arguments, "--steps", "1", *QUICK]) == 0
+
+    small = load_model(tmp_path / "own-shrunk" / "best.keras")
+    assert small.get_layer("first").filters < 4  # "twice" reads the second, and what it does is unknown
+    assert small.get_layer("second").filters == 4

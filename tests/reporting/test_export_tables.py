@@ -8,7 +8,7 @@ import pytest
 from nano_u.data.image_set import ImageSet
 from nano_u.errors import DeployError
 from nano_u.evaluation import Evaluation, evaluate
-from nano_u.reporting import ExportSizes, accuracy_drop_table, export_table, int8_drop
+from nano_u.reporting import ExportSizes, accuracy_drop_table, export_table, iou_drop
 from nano_u.reporting.export_tables import signed_difference
 
 
@@ -45,8 +45,8 @@ def test_an_undefined_iou_has_no_drop(evaluation: Evaluation) -> None:
     pooled = evaluation.pooled
     undefined = dataclasses.replace(pooled, metrics=dataclasses.replace(pooled.metrics, iou=None))
 
-    assert int8_drop(pooled, undefined) is None
-    assert int8_drop(pooled, pooled) == 0.0
+    assert iou_drop(pooled, undefined) is None
+    assert iou_drop(pooled, pooled) == 0.0
 
 
 def test_evaluations_of_different_groups_are_refused(evaluation: Evaluation, coarse: Evaluation) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from nano_u.errors import BudgetError, ConfigError, DataError, RunError
 from nano_u.graph import read_architecture, summarise
 from nano_u.graph.budget import Budget
 from nano_u.models import architecture_of, load_model
-from nano_u.reporting.shrink_steps import ShrinkStep, read_steps
+from nano_u.reporting.shrink_steps import ShrinkStep, StepCost, read_steps
 from nano_u.surgery import cut_channels, measure_readers
 from nano_u.workflows.evaluate import evaluate_model
 from nano_u.workflows.shrink_options import ShrinkObserver, ShrinkOptions
@@ -121,6 +122,28 @@ def test_an_interrupted_shrinking_goes_on_to_what_it_would_have_come_to(tiny_run
     np.testing.assert_allclose([step.iou for step in parts.steps], [step.iou for step in whole.steps], atol=1e-6)
 
 
+def test_dead_filters_go_first_also_where_it_was_interrupted_before_that(tiny_run: Path, tmp_path: Path) -> None:
+    def interrupt(step: ShrinkStep) -> None:
+        raise KeyboardInterrupt
+
+    run = Path(shutil.copytree(tiny_run, tmp_path / "run"))
+    network = load_model(run / "best.keras")
+    norm = network.get_layer("bottleneck_block1_pointwise_bn")
+    norm.gamma.assign([1.0, 0.0, 1.0])
+    norm.beta.assign([1.0, 0.0, 2.0])  # the second filter's channel is zero
+    network.save(run / "best.keras")
+    images = as_floats(load_data_of(run)["test"].images)
+    with pytest.raises(KeyboardInterrupt):
+        shrink_model(run, options(steps=1), run_path=tmp_path / "small", observer=ShrinkObserver(step=interrupt))
+
+    shrunk = shrink_model(run, options(steps=1), run_path=tmp_path / "small")
+
+    assert "that add nothing" in shrunk.steps[1].move
+    smaller = load_model(shrunk.run.best_model_path)
+    assert smaller.get_layer("bottleneck_block1_pointwise").filters < 3
+    np.testing.assert_allclose(smaller(images), network(images), rtol=1e-4, atol=1e-4)
+
+
 def test_other_options_or_a_finished_shrinking_are_refused(tiny_run: Path, tmp_path: Path) -> None:
     shrink_model(tiny_run, options(steps=1), run_path=tmp_path / "small")
 
@@ -128,6 +151,8 @@ def test_other_options_or_a_finished_shrinking_are_refused(tiny_run: Path, tmp_p
         shrink_model(tiny_run, options(steps=1), run_path=tmp_path / "small")
     with pytest.raises(RunError, match=r"with other options; give another --run-dir"):
         shrink_model(tiny_run, options(steps=1, max_iou_drop=0.5), run_path=tmp_path / "small")
+    with pytest.raises(RunError, match=r"with other options; give another --run-dir"):
+        shrink_model(tiny_run, options(steps=1), run_path=tmp_path / "small", overrides=["batch_size=2"])
     with pytest.raises(RunError, match="holds a finished run"):
         shrink_model(tiny_run, options(steps=1), run_path=tiny_run)
 
@@ -155,7 +180,7 @@ def test_a_plan_tells_costs_of_real_cuts_and_writes_nothing(
     assert sorted(tiny_run.parent.rglob("*")) == files
     first = next(step for step in shrunk.steps if step.group)
     assert first.group == plan.moves[0].group.name
-    assert first.cost == plan.costs[0]
+    assert first.cost == StepCost.of(plan.moves[0].cost)
     assert first.expected_loss == pytest.approx(plan.moves[0].choice.loss, rel=1e-6)
     assert [move.worth for move in plan.moves] == sorted((move.worth for move in plan.moves), reverse=True)
 
@@ -168,8 +193,6 @@ def test_options_out_of_range_are_named(wrong: dict[str, float]) -> None:
 
 def test_without_validation_images_nothing_is_cut(tiny_run: Path, tmp_path: Path) -> None:
     source = json.loads((tiny_run / "provenance.json").read_text())["dataset"]["source"]
-    import shutil
-
     data = Path(shutil.copytree(source, tmp_path / "data"))
     shutil.rmtree(data / "val")
 

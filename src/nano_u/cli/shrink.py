@@ -92,10 +92,10 @@ def _say(step: ShrinkStep) -> None:
 
 
 def _show_plan(plan: Plan) -> None:
-    from nano_u.reporting.shrink_steps import plan_table
+    from nano_u.reporting.shrink_steps import StepCost, plan_table
 
     rows = [(move.group.name, move.group.width, len(move.choice.keep), move.choice.loss) for move in plan.moves]
-    console.results().print(plan_table(rows, plan.now, plan.costs))
+    console.results().print(plan_table(rows, plan.now, [StepCost.of(move.cost) for move in plan.moves]))
     for name, reason in plan.whole.items():
         console.note(f"{name}: left whole; {reason}")
 

@@ -12,7 +12,7 @@ from nano_u.reporting.table import Column, Table
 if TYPE_CHECKING:
     from nano_u.reporting.accuracy_table import evaluation_table
     from nano_u.reporting.curve_figures import draw_precision_recall, draw_threshold_sweep
-    from nano_u.reporting.export_tables import ExportSizes, accuracy_drop_table, export_table, int8_drop
+    from nano_u.reporting.export_tables import ExportSizes, accuracy_drop_table, export_table, iou_drop
     from nano_u.reporting.figure_file import save_figure
     from nano_u.reporting.gallery_figure import draw_gallery
     from nano_u.reporting.history import History, read_history
@@ -38,7 +38,7 @@ _HOMES = {
     "evaluation_table": "accuracy_table",
     "export_table": "export_tables",
     "find_metrics_csv": "monitored_run",
-    "int8_drop": "export_tables",
+    "iou_drop": "export_tables",
     "layer_redundancy_table": "redundancy_table",
     "read_history": "history",
     "read_monitored_run": "monitored_run",
@@ -69,7 +69,7 @@ __all__ = [
     "export_table",
     "find_metrics_csv",
     "fit_table",
-    "int8_drop",
+    "iou_drop",
     "layer_redundancy_table",
     "read_history",
     "read_monitored_run",

@@ -22,9 +22,9 @@ class ExportSizes:
     operators: tuple[str, ...]
 
 
-def int8_drop(float_result: GroupResult, int8_result: GroupResult) -> float | None:
-    """IoU lost by going to int8, negative where int8 is better; None where either is undefined."""
-    before, after = float_result.metrics.iou, int8_result.metrics.iou
+def iou_drop(reference: GroupResult, result: GroupResult) -> float | None:
+    """IoU that `result` lacks of `reference`, negative where it is better; None where either is undefined."""
+    before, after = reference.metrics.iou, result.metrics.iou
     return None if before is None or after is None else before - after
 
 
@@ -47,7 +47,7 @@ def accuracy_drop_table(float_evaluation: Evaluation, int8_evaluation: Evaluatio
             count(before.images),
             ratio(before.metrics.iou),
             ratio(after.metrics.iou),
-            signed_difference(int8_drop(before, after)),
+            signed_difference(iou_drop(before, after)),
             ratio(before.floor.iou if before.floor else None),
             ratio(before.metrics.accuracy),
             ratio(after.metrics.accuracy),

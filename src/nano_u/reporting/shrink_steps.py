@@ -13,10 +13,10 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from nano_u.errors import RunError
-from nano_u.evaluation import Evaluation, GroupResult
+from nano_u.evaluation import Evaluation
 from nano_u.graph.cost import CostSummary
 from nano_u.reporting.accuracy_table import shown_groups
-from nano_u.reporting.export_tables import signed_difference
+from nano_u.reporting.export_tables import iou_drop, signed_difference
 from nano_u.reporting.pareto_figure import ParetoPoint, draw_pareto, pareto_data
 from nano_u.reporting.table import MISSING, Column, Table, count, ratio
 from nano_u.runs import read_json
@@ -141,7 +141,7 @@ def before_after_table(before: Evaluation, after: Evaluation) -> Table:
             count(old.images),
             ratio(old.metrics.iou),
             ratio(new.metrics.iou),
-            signed_difference(_gain(old, new)),
+            signed_difference(iou_drop(new, old)),
             ratio(old.floor.iou if old.floor else None),
         )
         for old, new in pairs
@@ -183,11 +183,6 @@ def draw_shrinking(steps: Sequence[ShrinkStep], *, name: str, floor: float | Non
         points = [ParetoPoint(_label(step), step.iou or 0.0, None, None, cost(step)) for step in tried]
         panels.append(pareto_data(points, label, "validation IoU", floor))
     return draw_pareto(panels, title=f"Shrinking of {name}, step by step; (n) was undone")
-
-
-def _gain(old: GroupResult, new: GroupResult) -> float | None:
-    before, after = old.metrics.iou, new.metrics.iou
-    return None if before is None or after is None else after - before
 
 
 def _change(now: StepCost, cost: StepCost) -> tuple[str, str, str]:

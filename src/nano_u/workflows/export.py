@@ -22,7 +22,7 @@ from nano_u.errors import BudgetError, ConfigError, DeployError
 from nano_u.evaluation import DEFAULT_THRESHOLD, Evaluation, ThresholdSweep, evaluate, threshold_sweep
 from nano_u.models import architecture_of, load_model, save_model
 from nano_u.quantization.fake_quantization import QuantizedConvolution
-from nano_u.reporting import ExportSizes, Table, accuracy_drop_table, export_table, int8_drop
+from nano_u.reporting import ExportSizes, Table, accuracy_drop_table, export_table, iou_drop
 from nano_u.reporting.sensitivity_table import sensitivity_table, write_sensitivity_csv
 from nano_u.runs import atomic_path, write_json, write_text_atomic
 from nano_u.training.quantization_aware_model import carry_back
@@ -61,7 +61,7 @@ class Export:
     @property
     def iou_drop(self) -> float | None:
         """IoU lost by int8, negative where it gained."""
-        return int8_drop(self.float_evaluation.pooled, self.int8_evaluation.pooled)
+        return iou_drop(self.float_evaluation.pooled, self.int8_evaluation.pooled)
 
     def raise_drop(self) -> None:
         """BudgetError where int8 loses more IoU than `max_iou_drop`, or where the loss is not defined."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nano_u.graph import Architecture, layer_costs, narrowed, summarise
 from nano_u.graph.budget import Budget, cost_of
+from nano_u.graph.cost import CostSummary
 from nano_u.models import architecture_of
+from nano_u.reporting.shrink_steps import ShrinkStep
 from nano_u.surgery import ChannelGroup, Choice, choose_channels
 
 if TYPE_CHECKING:
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
 FIRST_SHARE = 0.25
 """Of a layer's filters that a first cut takes."""
+
+LEAST_SHARE = 1 / 32
+"""Below it, layers whose cuts were undone are left alone."""
 
 LOSS_FLOOR = 1e-3
 """Cuts that are expected to lose less are told apart by what they buy alone."""
@@ -29,17 +34,30 @@ PEAK_POWER = 16
 class Move:
     """Narrower layers that are narrowed together: the channels kept, what it buys, what it is expected to lose.
 
-    `gain` is the fall of `excess`; `choice.loss` the share of the next layers' output variance that is lost.
+    `gain` is the fall of `excess`; `choice.loss` the share of the next layers' output variance that is lost; `cost`
+    that of the network after this cut alone.
     """
 
     group: ChannelGroup
     choice: Choice
     gain: float
+    cost: CostSummary
 
     @property
     def worth(self) -> float:
         """What it buys for what it loses."""
         return self.gain / (self.choice.loss + LOSS_FLOOR)
+
+
+def shares_after(steps: Iterable[ShrinkStep]) -> dict[str, float]:
+    """How much of each group to cut next, by name: half as much after each cut that was undone, at last nothing."""
+    shares: dict[str, float] = {}
+    for step in steps:
+        if step.group is not None and not step.kept:
+            filters = (step.filters_before or 0) - (step.filters_after or 0)
+            half = shares.get(step.group, FIRST_SHARE) / 2
+            shares[step.group] = half if filters > 1 and half >= LEAST_SHARE else 0.0
+    return shares
 
 
 def excess(architecture: Architecture, budget: Budget | None) -> float:
@@ -76,9 +94,11 @@ def moves(
         count = removed(group, shares.get(group.name, FIRST_SHARE))
         if group.fixed is not None or not count:
             continue
-        gain = before - excess(narrowed(architecture, dict.fromkeys(group.producers, count)), budget)
+        smaller = narrowed(architecture, dict.fromkeys(group.producers, count))
+        gain = before - excess(smaller, budget)
         if gain > 0:
-            found.append(Move(group, choose_channels(group, model, moments, group.width - count), gain))
+            choice = choose_channels(group, model, moments, group.width - count)
+            found.append(Move(group, choice, gain, summarise(smaller)))
     return sorted(found, key=lambda move: move.worth, reverse=True)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from nano_u.data import ImageSet, as_floats
 from nano_u.data.loading import Progress as Done
 from nano_u.errors import BudgetError, DataError, ModelError
 from nano_u.evaluation import Evaluation, evaluate
-from nano_u.graph import narrowed, summarise, write_architecture
+from nano_u.graph import summarise, write_architecture
 from nano_u.models import architecture_of, load_model, save_model
 from nano_u.reporting import save_figure
 from nano_u.reporting.shrink_steps import ShrinkStep, StepCost, draw_shrinking
@@ -25,7 +25,7 @@ from nano_u.training.checkpoint import BestModel
 from nano_u.training.reproducibility import prepare_process
 from nano_u.workflows.prediction import float_predictor_of
 from nano_u.workflows.shrink_log import ShrinkLog
-from nano_u.workflows.shrink_moves import FIRST_SHARE, Move, moves
+from nano_u.workflows.shrink_moves import Move, moves, shares_after
 from nano_u.workflows.shrink_options import Progress, ShrinkObserver, ShrinkOptions
 from nano_u.workflows.source import ModelSource, find_model, floor_of, split_of
 from nano_u.workflows.teacher import Teacher, load_teacher
@@ -38,11 +38,6 @@ if TYPE_CHECKING:
 
 MEASURED_IMAGES = 256
 """Training images, spread over the split, that channels are compared on."""
-
-LEAST_SHARE = 1 / 32
-"""Of a layer's filters: below it, a layer whose cuts were undone is left alone."""
-
-ZERO_LOSS = 1e-9
 
 
 @dataclass(frozen=True)
@@ -66,13 +61,12 @@ class Shrunk:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a first step would cut, the most worthwhile first, and what the network costs then and now.
+    """What a first step would cut, the most worthwhile first, and what the network costs now.
 
     `whole` are the layers left whole, with the reason. Nothing was trained or written.
     """
 
     moves: tuple[Move, ...]
-    costs: tuple[StepCost, ...]
     now: StepCost
     whole: Mapping[str, str]
 
@@ -92,14 +86,10 @@ def plan_shrinking(
     source = find_model(model, data=data, overrides=overrides)
     network = _network(source)
     splits = _splits(source, network, progress)
-    groups, architecture = channel_groups(network), architecture_of(network)
+    groups = channel_groups(network)
     found = moves(network, groups, _moments(network, splits, progress), shares={}, budget=options.budget)
-    costs = []
-    for move in found:
-        count = move.group.width - len(move.choice.keep)
-        costs.append(StepCost.of(summarise(narrowed(architecture, dict.fromkeys(move.group.producers, count)))))
     whole = {group.name: group.fixed for group in groups if group.fixed is not None}
-    return Plan(tuple(found), tuple(costs), StepCost.of(summarise(architecture)), whole)
+    return Plan(tuple(found), StepCost.of(summarise(architecture_of(network))), whole)
 
 
 def shrink_model(
@@ -129,22 +119,23 @@ def shrink_model(
     """
     work = _begin(model, options, data, run_path, overrides, observer or ShrinkObserver())
     with work.log.run.lock():
-        if not work.log.steps:
+        steps = work.log.steps
+        if not steps:
             _start(work)
+        if len(steps) == 1:
             _cut_for_nothing(work)
-        while len(work.log.steps) <= options.steps and not _is_met(work):
-            moments = _moments(work.model, work.splits, work.observer.progress)
-            shares = {name: share if share >= LEAST_SHARE else 0.0 for name, share in work.shares.items()}
-            found = moves(work.model, channel_groups(work.model), moments, shares=shares, budget=options.budget)
+        while len(steps) <= options.steps and not _is_met(work):
+            groups, shares = channel_groups(work.model), shares_after(steps)
+            found = moves(work.model, groups, work.moments, shares=shares, budget=options.budget)
             if not found:
                 break
-            _try(work, found[0], moments)
+            _try(work, found[0])
         return _finish(work)
 
 
 @dataclass
 class _Work:
-    """The network as it is now, and how much of each group is to be cut next."""
+    """What a shrinking works with, and the network as it is now."""
 
     source: ModelSource
     options: ShrinkOptions
@@ -154,7 +145,14 @@ class _Work:
     teacher: Teacher | None
     log: ShrinkLog
     model: keras.Model
-    shares: dict[str, float] = field(default_factory=dict)
+    _measured: tuple[keras.Model, Mapping[str, Any]] | None = None
+
+    @property
+    def moments(self) -> Mapping[str, Any]:
+        """Of what the layers of `model` read; measured once for each network."""
+        if self._measured is None or self._measured[0] is not self.model:
+            self._measured = self.model, _moments(self.model, self.splits, self.observer.progress)
+        return self._measured[1]
 
     @property
     def lowest_iou(self) -> float:
@@ -187,14 +185,9 @@ def _begin(
         }
     )
     digest = hashlib.sha256(source.path.read_bytes()).hexdigest()
-    log = ShrinkLog.open(
-        run_path or _default_path(source), {**options.record(), "model_sha256": digest}, name=network.name
-    )
-    work = _Work(source, options, observer, config, splits, teacher, log, log.latest or network)
-    for step in log.steps:
-        if step.group is not None and not step.kept:
-            _cut_less(work, step.group, (step.filters_before or 0) - (step.filters_after or 0))
-    return work
+    began_with = {**options.record(), "config": config.model_dump(mode="json"), "model_sha256": digest}
+    log = ShrinkLog.open(run_path or _default_path(source), began_with, name=network.name)
+    return _Work(source, options, observer, config, splits, teacher, log, log.latest or network)
 
 
 def _network(source: ModelSource) -> keras.Model:
@@ -231,12 +224,11 @@ def _cut_for_nothing(work: _Work) -> None:
     """Take out at once all channels that the next layers can do without."""
     started = time.perf_counter()
     groups = [group for group in channel_groups(work.model) if group.fixed is None]
-    moments = _moments(work.model, work.splits, work.observer.progress)
-    choices = {group.name: removable_channels(group, work.model, moments, limit=ZERO_LOSS) for group in groups}
+    choices = {group.name: removable_channels(group, work.model, work.moments) for group in groups}
     keeps = {group.name: choices[group.name].keep for group in groups if len(choices[group.name].keep) < group.width}
     if not keeps:
         return
-    smaller = cut_channels(work.model, keeps, moments).model
+    smaller = cut_channels(work.model, keeps, work.moments).model
     filters = sum(group.width - len(keeps[group.name]) for group in groups if group.name in keeps)
     iou = _validation_iou(work, smaller)
     kept = iou >= work.lowest_iou
@@ -258,17 +250,15 @@ def _is_met(work: _Work) -> bool:
     return budget is not None and not budget.exceeded(summarise(architecture_of(work.model)))
 
 
-def _try(work: _Work, move: Move, moments: Mapping[str, Any]) -> None:
+def _try(work: _Work, move: Move) -> None:
     """Cut, fine-tune, validate; go on with the smaller network, or with smaller cuts of these layers."""
     started = time.perf_counter()
     group, keep = move.group, move.choice.keep
-    smaller = cut_channels(work.model, {group.name: keep}, moments).model
+    smaller = cut_channels(work.model, {group.name: keep}, work.moments).model
     iou_cut = _validation_iou(work, smaller)
     smaller, iou = _better(work, smaller, iou_cut, work.options.tuning_epochs)
     kept = iou >= work.lowest_iou
     others = f" and {len(group.producers) - 1} more" if len(group.producers) > 1 else ""
-    if not kept:
-        _cut_less(work, group.name, group.width - len(keep))
     _note(
         work,
         smaller,
@@ -283,11 +273,6 @@ def _try(work: _Work, move: Move, moments: Mapping[str, Any]) -> None:
         kept=kept,
         reason="kept" if kept else f"undone, below {work.lowest_iou:.4f}",
     )
-
-
-def _cut_less(work: _Work, group: str, filters: int) -> None:
-    """Half as much of these layers the next time; nothing where it was one filter."""
-    work.shares[group] = work.shares.get(group, FIRST_SHARE) / 2 if filters > 1 else 0.0
 
 
 def _finish(work: _Work) -> Shrunk:

@@ -282,7 +282,7 @@ def test_a_history_without_loss_and_iou_costs_its_picture_and_not_the_page(
         ("memory_timeline", "memory", "memory"),
         ("cost_table", "cost", "cost"),
         ("int8_tables", "int8 model", "int8"),
-        ("int8_drop", "key numbers", "tiles"),
+        ("iou_drop", "key numbers", "tiles"),
     ],
 )
 def test_a_part_that_cannot_be_drawn_is_named_and_the_others_stand(

@@ -20,7 +20,7 @@ from nano_u.reporting.accuracy_table import evaluation_table, interval_text
 from nano_u.reporting.bands import band_of, redundancy_bands
 from nano_u.reporting.correlation_figure import correlation_over_training, draw_correlation
 from nano_u.reporting.cost_table import cost_table
-from nano_u.reporting.export_tables import int8_drop
+from nano_u.reporting.export_tables import iou_drop
 from nano_u.reporting.gallery_figure import PANELS, panel_pictures
 from nano_u.reporting.heatmap_figure import draw_layer_scores, layer_heatmap
 from nano_u.reporting.history import History
@@ -185,7 +185,7 @@ def _tiles(files: RunFiles, found: Recommendations | None) -> tuple[Tile, ...]:
     exported = files.exported
     if exported is not None and exported.float_evaluation is not None and exported.int8_evaluation is not None:
         before, after = exported.float_evaluation.pooled, exported.int8_evaluation.pooled
-        drop = int8_drop(before, after)
+        drop = iou_drop(before, after)
         note = "" if drop is None else f"{-drop:+.4f} against float on {exported.split}"
         tiles.append(Tile("IoU, int8", ratio(after.metrics.iou), note))
     if files.architecture is not None:

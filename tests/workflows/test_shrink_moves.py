@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from nano_u.graph import architectures, narrowed, summarise
+from nano_u.graph.budget import Budget
+from nano_u.reporting.shrink_steps import ShrinkStep, StepCost
+from nano_u.surgery import ChannelGroup
+from nano_u.workflows.shrink_moves import excess, removed, shares_after
+
+NETWORK = architectures.nano_u((16, 16, 3), [8], 16)
+
+
+def tried(group: str | None, before: int, after: int, *, kept: bool) -> ShrinkStep:
+    cost = StepCost(1, 1, 1, 1, 1)
+    return ShrinkStep(1, "", group, before, after, 0.0, 0.5, 0.5, kept, "", cost, 0.0)
+
+
+def test_a_cut_that_was_undone_is_halved_and_one_filter_ends_it() -> None:
+    steps = [
+        tried("a", 64, 48, kept=False),
+        tried("b", 64, 48, kept=True),
+        tried("c", 8, 7, kept=False),
+        tried(None, 0, 0, kept=False),
+    ]
+
+    assert shares_after(steps) == {"a": 0.125, "c": 0.0}
+    assert shares_after([*steps, tried("a", 64, 56, kept=False)])["a"] == 0.0625
+
+
+def test_below_the_least_share_a_layer_is_left_alone() -> None:
+    undone = [tried("a", 640, 480, kept=False)] * 3
+
+    assert shares_after(undone) == {"a": 1 / 32}
+    assert shares_after([*undone, tried("a", 640, 620, kept=False)]) == {"a": 0.0}
+
+
+def test_a_share_is_rounded_down_but_takes_one_filter_and_leaves_one() -> None:
+    widths = {width: ChannelGroup("g", ("g",), width, (), None) for width in (1, 3, 16)}
+
+    assert [removed(group, 0.25) for group in widths.values()] == [0, 1, 4]
+    assert removed(widths[16], 0.0) == 0
+    assert removed(widths[3], 1.0) == 2
+
+
+def test_without_a_budget_both_work_and_weights_count() -> None:
+    cost = summarise(NETWORK)
+
+    assert excess(NETWORK, None) == pytest.approx(math.log(cost.macs * cost.weight_bytes))
+
+
+def test_what_keeps_its_limit_counts_nothing_and_what_does_not_counts_by_its_ratio() -> None:
+    cost = summarise(NETWORK)
+    budget = Budget({"macs": cost.macs // 2, "params": cost.parameters, "flash": cost.flash_estimate_bytes + 1})
+
+    assert excess(NETWORK, budget) == pytest.approx(math.log(cost.macs / (cost.macs // 2)))
+
+
+def test_one_of_several_layers_at_the_peak_of_ram_is_worth_narrowing_though_the_peak_stays() -> None:
+    network = architectures.nano_u((16, 16, 3), [8], 8, pool_sizes=[1])  # every layer holds the same number of bytes
+    budget = Budget({"ram": 100})
+    smaller = narrowed(network, {"bottleneck_block1_pointwise": 1})
+
+    assert summarise(smaller).peak_activation_bytes == summarise(network).peak_activation_bytes
+    assert excess(smaller, budget) < excess(network, budget)
