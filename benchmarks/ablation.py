@@ -22,23 +22,22 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
+import numpy as np
 
-from camvid_accuracy import CAMVID, VARIANTS
+from camvid_accuracy import CAMVID, VARIANTS, by_group, trained
 from intervals import machine, t_interval
 from nano_u.config import ExperimentConfig, load_experiment
 from nano_u.data import ImageSet, as_floats, load_data
 from nano_u.deploy import convert_int8
 from nano_u.deploy.quantized_writer import write_tflite
-from nano_u.errors import RunError
-from nano_u.evaluation import Evaluation, evaluate
+from nano_u.evaluation import evaluate
 from nano_u.models import architecture_of, load_model
-from nano_u.runs import RunDirectory, open_run, read_json, write_json
+from nano_u.runs import RunDirectory, read_json, write_json
 from nano_u.training import train_quantization_aware, train_single_model, train_with_distillation
 from nano_u.training.checkpoint import BestModel
 from nano_u.training.quantization_aware_model import carry_back
 from nano_u.training.reproducibility import prepare_process
 from nano_u.training.trained_int8 import trained_int8
-from nano_u.workflows import run_training
 from nano_u.workflows.export import calibration_set
 from nano_u.workflows.pipeline import TEACHER_DEFAULTS
 from nano_u.workflows.prediction import float_predictor_of, int8_predictor_of
@@ -90,37 +89,21 @@ class Settings:
         return load_experiment(None, overrides=[*NETWORKS[network], *self.overrides], settings=given)
 
 
-def trained(config: ExperimentConfig, path: Path) -> RunDirectory:
-    """The run, trained unless it is there with the very same settings."""
-    if not RunDirectory(path).is_finished:
-        return run_training(config, run_path=path).run
-    run = open_run(path)
-    if load_experiment(run.config_path) != config:
-        raise RunError(f"{path}: was trained with other settings; remove it or give another --runs")
-    return run
-
-
-def by_group(evaluation: Evaluation) -> dict[str, float]:
-    """IoU pooled and per group."""
-    return {row.name: row.metrics.iou or 0.0 for row in (evaluation.pooled, *evaluation.groups)}
-
-
 def floors(splits: Mapping[str, ImageSet]) -> dict[str, float]:
     """IoU of the mean training mask on the test split."""
     test = splits["test"]
-    evaluation = evaluate(test.masks * 0.0, test, floor_probabilities=floor_of(dict(splits)), resamples=1)
-    rows = (evaluation.pooled, *evaluation.groups)
-    return {row.name: row.floor.iou or 0.0 for row in rows if row.floor is not None}
+    blank = np.zeros(test.masks.shape, np.float32)
+    return by_group(evaluate(blank, test, floor_probabilities=floor_of(dict(splits)), resamples=1))[1]
 
 
 def float_iou(network: keras.Model, test: ImageSet) -> dict[str, float]:
     """Test IoU in float arithmetic."""
-    return by_group(evaluate(float_predictor_of(network).of(test), test, floor_probabilities=None, resamples=1))
+    return by_group(evaluate(float_predictor_of(network).of(test), test, floor_probabilities=None, resamples=1))[0]
 
 
 def int8_iou(tflite: bytes, test: ImageSet) -> dict[str, float]:
     """Test IoU as the device computes it."""
-    return by_group(evaluate(int8_predictor_of(tflite).of(test), test, floor_probabilities=None, resamples=1))
+    return by_group(evaluate(int8_predictor_of(tflite).of(test), test, floor_probabilities=None, resamples=1))[0]
 
 
 def goes_on(

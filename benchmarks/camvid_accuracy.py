@@ -18,7 +18,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from nano_u.config import load_experiment
+from nano_u.config import ExperimentConfig, load_experiment
 from nano_u.errors import NanoUError, RunError
 from nano_u.evaluation import Evaluation
 from nano_u.runs import RunDirectory, open_run
@@ -57,17 +57,23 @@ def by_group(evaluation: Evaluation) -> tuple[dict[str, float], dict[str, float]
     return {row.name: row.metrics.iou or 0.0 for row in results}, floors
 
 
+def trained(config: ExperimentConfig, path: Path) -> RunDirectory:
+    """The run at `path`, trained unless it is there with the very same settings; RunError for others."""
+    if not RunDirectory(path).is_finished:
+        return run_training(config, run_path=path).run
+    run = open_run(path)
+    if load_experiment(run.config_path) != config:
+        raise RunError(f"{path}: was trained with other settings; remove it or give another --runs")
+    return run
+
+
 def measure(variant: str, seed: int, *, data: Path, epochs: int, runs: Path) -> Row:
     """Train (unless it is done), then compare float and int8 on the test split."""
     path = runs / f"{variant}-seed{seed}"
     settings = {"data": str(data), "epochs": epochs, "seed": seed}
     config = load_experiment(None, overrides=VARIANTS[variant], settings=settings)
     started = time.perf_counter()
-    if RunDirectory(path).is_finished:
-        if load_experiment(open_run(path).config_path) != config:
-            raise RunError(f"{path}: was trained with other settings; remove it or give another --runs")
-    else:
-        run_training(config, run_path=path)
+    trained(config, path)
     seconds = time.perf_counter() - started
     export = export_model(path, split="test")
     float_iou, floor = by_group(export.float_evaluation)
