@@ -19,10 +19,11 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from nano_u.config import ExperimentConfig, load_experiment
-from nano_u.errors import NanoUError, RunError
+from nano_u.errors import NanoUError
 from nano_u.evaluation import Evaluation
-from nano_u.runs import RunDirectory, open_run
+from nano_u.runs import RunDirectory
 from nano_u.workflows import export_model, run_training
+from nano_u.workflows.resuming import train_unless_finished
 
 CAMVID = Path(__file__).resolve().parents[2] / "shared" / "data" / "camvid_road_160x120"
 VARIANTS = {
@@ -59,12 +60,8 @@ def by_group(evaluation: Evaluation) -> tuple[dict[str, float], dict[str, float]
 
 def trained(config: ExperimentConfig, path: Path) -> RunDirectory:
     """The run at `path`, trained unless it is there with the very same settings; RunError for others."""
-    if not RunDirectory(path).is_finished:
-        return run_training(config, run_path=path).run
-    run = open_run(path)
-    if load_experiment(run.config_path) != config:
-        raise RunError(f"{path}: was trained with other settings; remove it or give another --runs")
-    return run
+    train_unless_finished(config, path, lambda: run_training(config, run_path=path))
+    return RunDirectory(path)
 
 
 def measure(variant: str, seed: int, *, data: Path, epochs: int, runs: Path) -> Row:

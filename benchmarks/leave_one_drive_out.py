@@ -100,7 +100,7 @@ def trained(config: ExperimentConfig, train: ImageSet, teacher: keras.Model | No
 
 def kept_teacher(config: ExperimentConfig, train: ImageSet, drive: str, folder: Path) -> keras.Model:
     """The teacher that never saw `drive`; read from `folder` where the same settings were trained before."""
-    settings = hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:12]
+    settings = hashlib.sha256(f"{config.model_dump_json()}{train.fingerprint()}".encode()).hexdigest()[:12]
     path = folder / f"{drive}-{settings}.keras"
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)

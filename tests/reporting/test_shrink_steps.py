@@ -26,6 +26,7 @@ from nano_u.reporting.shrink_steps import (
 def step(number: int, *, kept: bool = True, macs: int = 1_000, iou: float = 0.8, **more: object) -> ShrinkStep:
     fields = {
         "number": number,
+        "kind": "cut" if number else "start",
         "move": f"layer{number}: 8 -> 6 filters" if number else "start",
         "group": f"layer{number}" if number else None,
         "filters_before": 8 if number else None,
@@ -57,6 +58,17 @@ def test_a_damaged_log_is_one_clear_error(record: object, tmp_path: Path) -> Non
     path.write_text(json.dumps(record))
 
     with pytest.raises(RunError, match=r"shrink\.json: holds no step"):
+        read_steps(path)
+
+
+@pytest.mark.parametrize("wrong", [{"iou": "x"}, {"iou": None}, {"kept": 1}, {"kind": "other"}, {"cost": {"macs": 1}}])
+def test_a_damaged_step_is_named_by_its_cell(wrong: dict[str, object], tmp_path: Path) -> None:
+    path = tmp_path / "shrink.json"
+    path.write_text(json.dumps({"steps": [STEPS[0].to_dict(), STEPS[1].to_dict() | wrong]}))
+
+    with pytest.raises(
+        RunError, match=rf"shrink\.json: holds no step that this version wrote \(1\.{next(iter(wrong))}"
+    ):
         read_steps(path)
 
 

@@ -15,7 +15,7 @@ NETWORK = architectures.nano_u((16, 16, 3), [8], 16)
 
 def tried(group: str | None, before: int, after: int, *, kept: bool) -> ShrinkStep:
     cost = StepCost(1, 1, 1, 1, 1)
-    return ShrinkStep(1, "", group, before, after, 0.0, 0.5, 0.5, kept, "", cost, 0.0)
+    return ShrinkStep(1, "cut", "", group, before, after, 0.0, 0.5, 0.5, kept, "", cost, 0.0)
 
 
 def test_a_cut_that_was_undone_is_halved_and_one_filter_ends_it() -> None:
@@ -65,3 +65,16 @@ def test_one_of_several_layers_at_the_peak_of_ram_is_worth_narrowing_though_the_
 
     assert summarise(smaller).peak_activation_bytes == summarise(network).peak_activation_bytes
     assert excess(smaller, budget) < excess(network, budget)
+
+
+def test_a_cut_that_meets_the_limit_of_ram_is_worth_most() -> None:
+    """The limit lies between the activations alone and all that the interpreter holds."""
+    network = architectures.nano_u((48, 64, 3), [16, 32], 64)
+    budget = Budget({"ram": 200_000})
+    cost = summarise(network)
+    assert cost.peak_activation_bytes < 200_000 < cost.arena_estimate_bytes
+    meets = narrowed(network, {"decoder1_block2_pointwise": 8})
+    assert not budget.exceeded(summarise(meets))
+
+    assert excess(network, budget) > excess(narrowed(network, {"encoder1_block1_pointwise": 4}), budget) > 0
+    assert excess(meets, budget) == 0

@@ -84,10 +84,10 @@ def shrink_command(
 
 
 def _say(step: ShrinkStep) -> None:
-    iou = "" if step.iou is None else f"  val IoU {step.iou:.4f}"
     verdict = f"  {step.reason}" if step.reason else ""
     console.note(
-        f"{step.number:>2}  {step.move}  MACs {step.cost.macs:,}  RAM {step.cost.ram_bytes:,} bytes{iou}{verdict}"
+        f"{step.number:>2}  {step.move}  MACs {step.cost.macs:,}  RAM {step.cost.ram_bytes:,} bytes  "
+        f"val IoU {step.iou:.4f}{verdict}"
     )
 
 

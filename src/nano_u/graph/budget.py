@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -59,15 +60,15 @@ class Budget:
         both = (*self.limits.items(), *other.limits.items())
         return Budget(MappingProxyType({name: min(v for n, v in both if n == name) for name, _ in both}))
 
-    def exceeded(self, cost: CostSummary) -> dict[str, float]:
-        """What costs more than its limit, as cost over limit: above 1."""
-        ratios = {name: cost_of(cost, name) / limit for name, limit in self.limits.items()}
-        return {name: ratio for name, ratio in ratios.items() if ratio > 1}
+    def exceeded(self, cost: CostSummary) -> tuple[str, ...]:
+        """Names of what costs more than its limit."""
+        return tuple(name for name, limit in self.limits.items() if cost_of(cost, name) > limit)
 
-    def explain(self, cost: CostSummary, names: Iterable[str]) -> str:
-        """`ram 197,416 of 65,536 bytes, macs ...` for the named limits."""
+    def explain(self, cost: CostSummary) -> str:
+        """`ram 197,416 of 65,536 bytes, macs ...` for every limit that is exceeded; empty where none is."""
         return ", ".join(
-            f"{name} {cost_of(cost, name):,} of {self.limits[name]:,} {COSTS[name][1]}".rstrip() for name in names
+            f"{name} {cost_of(cost, name):,} of {self.limits[name]:,} {COSTS[name][1]}".rstrip()
+            for name in self.exceeded(cost)
         )
 
 
@@ -81,7 +82,8 @@ def _amount(name: str, text: str) -> int:
     found = _NUMBER.fullmatch(text)
     units = _BYTES if COSTS[name][1] else _COUNTS
     factor = None if found is None else units.get(found["unit"].lower())
-    if found is None or factor is None or float(found["number"]) * factor < 1:
+    amount = 0.0 if found is None or factor is None else float(found["number"]) * factor
+    if not 1 <= amount < math.inf:
         example = "64KB" if COSTS[name][1] else "2M"
         raise ConfigError(f"budget: {name}={text} is no positive amount; write it as {name}={example}")
-    return int(float(found["number"]) * factor)
+    return int(amount)

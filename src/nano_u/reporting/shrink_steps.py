@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from matplotlib.figure import Figure
+from pydantic import TypeAdapter, ValidationError
 
 from nano_u.errors import RunError
 from nano_u.evaluation import Evaluation
@@ -44,38 +46,37 @@ class StepCost:
         )
 
 
+StepKind = Literal["start", "dead", "cut", "tuning"]
+
+
 @dataclass(frozen=True)
 class ShrinkStep:
-    """One cut, or the start (number 0) or the last fine-tuning, which cut nothing.
+    """The start, the removal of dead filters, a cut of one group, or the last fine-tuning.
 
     `expected_loss` is the share of the next layers' output variance that folding cannot rebuild. `iou_cut` is the
     validation IoU before fine-tuning, `iou` after it.
     """
 
     number: int
+    kind: StepKind
     move: str
     group: str | None
     filters_before: int | None
     filters_after: int | None
     expected_loss: float | None
     iou_cut: float | None
-    iou: float | None
+    iou: float
     kept: bool
     reason: str
     cost: StepCost
     seconds: float
 
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> ShrinkStep:
-        """The step of `to_dict`; RunError for anything else."""
-        try:
-            return cls(**{**fields, "cost": StepCost(**fields["cost"])})
-        except (TypeError, KeyError) as error:
-            raise RunError(f"shrink.json: holds no step that this version wrote ({error})") from error
-
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return dataclasses.asdict(self)
+
+
+_STEPS = TypeAdapter(list[ShrinkStep])
 
 
 def shrink_table(steps: Sequence[ShrinkStep], *, name: str) -> Table:
@@ -162,7 +163,11 @@ def read_steps(path: Path) -> tuple[ShrinkStep, ...]:
     record = read_json(path)
     if not isinstance(record, dict) or not isinstance(record.get("steps"), list) or not record["steps"]:
         raise RunError(f"{path}: holds no steps; run nano-u shrink again")
-    return tuple(ShrinkStep.from_dict(step) for step in record["steps"])
+    try:
+        return tuple(_STEPS.validate_json(json.dumps(record["steps"]), strict=True))
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"]))
+        raise RunError(f"{path}: holds no step that this version wrote ({where}); run nano-u shrink again") from error
 
 
 def shrink_csv(steps: Sequence[ShrinkStep]) -> str:
@@ -177,10 +182,9 @@ def shrink_csv(steps: Sequence[ShrinkStep]) -> str:
 
 def draw_shrinking(steps: Sequence[ShrinkStep], *, name: str, floor: float | None) -> Figure:
     """Validation IoU of every network that was tried against its MACs and its RAM, the start among them."""
-    tried = [step for step in steps if step.iou is not None]
     panels = []
     for label, cost in (("MACs", lambda step: step.cost.macs), ("RAM, bytes", lambda step: step.cost.ram_bytes)):
-        points = [ParetoPoint(_label(step), step.iou or 0.0, None, None, cost(step)) for step in tried]
+        points = [ParetoPoint(_label(step), step.iou, None, None, cost(step)) for step in steps]
         panels.append(pareto_data(points, label, "validation IoU", floor))
     return draw_pareto(panels, title=f"Shrinking of {name}, step by step; (n) was undone")
 

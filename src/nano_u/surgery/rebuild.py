@@ -25,9 +25,8 @@ def rebuilt_model(
     pairs: list[tuple[keras.layers.Layer, keras.layers.Layer]] = []
 
     def clone(layer: Any) -> Any:
-        config = {**layer.get_config(), **configs.get(layer.name, {})}
         try:
-            twin = type(layer).from_config(config)
+            twin = type(layer).from_config({**layer.get_config(), **configs.get(layer.name, {})})
         except (NotImplementedError, TypeError, ValueError) as error:
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             raise ModelError(f"{layer.name}: cannot be rebuilt from its configuration: {reason}") from error

@@ -60,8 +60,8 @@ class ShrinkLog:
                 save_model(model, temporary)
         self.steps.append(step)
         record = {"began_with": dict(self.began_with), "steps": [one.to_dict() for one in self.steps]}
-        write_text_atomic(self.run.shrink_path.with_suffix(".csv"), shrink_csv(self.steps))
         write_json(self.run.shrink_path, record)
+        write_text_atomic(self.run.shrink_path.with_suffix(".csv"), shrink_csv(self.steps))
 
     def _model_path(self, number: int) -> Path:
         return self.run.path / "steps" / f"{number:02d}.keras"

@@ -68,11 +68,8 @@ def excess(architecture: Architecture, budget: Budget | None) -> float:
     cost = summarise(architecture)
     if budget is None:
         return math.log(cost.macs) + math.log(max(cost.weight_bytes, 1))
-    total = 0.0
-    for name in budget.exceeded(cost):
-        amount = _smooth_peak(architecture) if name == "ram" else cost_of(cost, name)
-        total += math.log(amount / budget.limits[name])
-    return total
+    exceeded = budget.exceeded(cost)
+    return math.fsum(math.log(_amount(name, architecture, cost) / budget.limits[name]) for name in exceeded)
 
 
 def moves(
@@ -107,7 +104,11 @@ def removed(group: ChannelGroup, share: float) -> int:
     return min(max(1, int(group.width * share)), group.width - 1) if share > 0 else 0
 
 
-def _smooth_peak(architecture: Architecture) -> float:
+def _amount(name: str, architecture: Architecture, cost: CostSummary) -> float:
+    """What counts against a limit: of RAM a little more than there is, the more so the more layers are at its peak."""
+    if name != "ram":
+        return cost_of(cost, name)
     live = [row.activation_bytes for row in layer_costs(architecture)]
-    largest = max(live)
-    return largest * math.pow(math.fsum((value / largest) ** PEAK_POWER for value in live), 1 / PEAK_POWER)
+    largest = cost.peak_activation_bytes
+    times_peak = math.pow(math.fsum((value / largest) ** PEAK_POWER for value in live), 1 / PEAK_POWER)
+    return cost.arena_estimate_bytes + (times_peak - 1) * largest

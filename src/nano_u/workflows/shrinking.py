@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,15 +13,14 @@ from typing import TYPE_CHECKING, Any
 from nano_u.config import ExperimentConfig, config_to_yaml
 from nano_u.data import ImageSet, as_floats
 from nano_u.data.loading import Progress as Done
-from nano_u.errors import BudgetError, DataError, ModelError
+from nano_u.errors import BudgetError, DataError, ModelError, NonFiniteLossError
 from nano_u.evaluation import Evaluation, evaluate
 from nano_u.graph import summarise, write_architecture
 from nano_u.models import architecture_of, load_model, save_model
 from nano_u.reporting import save_figure
-from nano_u.reporting.shrink_steps import ShrinkStep, StepCost, draw_shrinking
+from nano_u.reporting.shrink_steps import ShrinkStep, StepCost, StepKind, draw_shrinking
 from nano_u.runs import RunDirectory, atomic_path, collect_provenance, write_json, write_text_atomic
 from nano_u.surgery import channel_groups, cut_channels, measure_readers, removable_channels
-from nano_u.training import train_single_model, train_with_distillation
 from nano_u.training.checkpoint import BestModel
 from nano_u.training.reproducibility import prepare_process
 from nano_u.workflows.prediction import float_predictor_of
@@ -28,13 +28,15 @@ from nano_u.workflows.shrink_log import ShrinkLog
 from nano_u.workflows.shrink_moves import Move, moves, shares_after
 from nano_u.workflows.shrink_options import Progress, ShrinkObserver, ShrinkOptions
 from nano_u.workflows.source import ModelSource, find_model, floor_of, split_of
-from nano_u.workflows.teacher import Teacher, load_teacher
+from nano_u.workflows.teacher import Teacher, fit, load_teacher
 
 if TYPE_CHECKING:
     import keras
     import numpy as np
     import numpy.typing as npt
     from keras.callbacks import Callback
+
+logger = logging.getLogger(__name__)
 
 MEASURED_IMAGES = 256
 """Training images, spread over the split, that channels are compared on."""
@@ -83,9 +85,7 @@ def plan_shrinking(
 
     Raises as `shrink_model`.
     """
-    source = find_model(model, data=data, overrides=overrides)
-    network = _network(source)
-    splits = _splits(source, network, progress)
+    _, network, _, splits = _opened(model, data, overrides, progress)
     groups = channel_groups(network)
     found = moves(network, groups, _moments(network, splits, progress), shares={}, budget=options.budget)
     whole = {group.name: group.fixed for group in groups if group.fixed is not None}
@@ -157,7 +157,7 @@ class _Work:
     @property
     def lowest_iou(self) -> float:
         """The validation IoU below which a step is undone."""
-        return (self.log.steps[0].iou or 0.0) - self.options.max_iou_drop
+        return self.log.steps[0].iou - self.options.max_iou_drop
 
 
 def _begin(
@@ -168,15 +168,8 @@ def _begin(
     overrides: Sequence[str],
     observer: ShrinkObserver,
 ) -> _Work:
-    source = find_model(model, data=data, overrides=overrides)
+    source, network, teacher, splits = _opened(model, data, overrides, observer.progress)
     given = source.config
-    prepare_process(seed=given.seed, threads=given.training.threads, deterministic=given.training.deterministic)
-    network = _network(source)
-    _refuse_uncuttable(network, source.path)
-    teacher = load_teacher(given, network)
-    splits = _splits(source, network, observer.progress)
-    for split in ("train", "val"):
-        split_of(splits, split)
     config = given.model_copy(
         update={
             "quantization": given.quantization.model_copy(update={"aware": False}),
@@ -188,6 +181,22 @@ def _begin(
     began_with = {**options.record(), "config": config.model_dump(mode="json"), "model_sha256": digest}
     log = ShrinkLog.open(run_path or _default_path(source), began_with, name=network.name)
     return _Work(source, options, observer, config, splits, teacher, log, log.latest or network)
+
+
+def _opened(
+    model: Path, data: str | None, overrides: Sequence[str], progress: Progress | None
+) -> tuple[ModelSource, keras.Model, Teacher | None, dict[str, ImageSet]]:
+    """What a shrinking begins with; refuses what it cannot work with."""
+    source = find_model(model, data=data, overrides=overrides)
+    training = source.config.training
+    prepare_process(seed=source.config.seed, threads=training.threads, deterministic=training.deterministic)
+    network = _network(source)
+    _refuse_uncuttable(network, source.path)
+    teacher = load_teacher(source.config, network)
+    splits = source.load_data(float_predictor_of(network).input_shape, _part(progress, "reading images"))
+    for split in ("train", "val"):
+        split_of(splits, split)
+    return source, network, teacher, splits
 
 
 def _network(source: ModelSource) -> keras.Model:
@@ -204,9 +213,8 @@ def _refuse_uncuttable(network: keras.Model, path: Path) -> None:
 
 
 def _default_path(source: ModelSource) -> Path:
-    if source.run is not None:
-        return source.run.path.with_name(f"{source.run.path.name}-shrunk")
-    return source.path.with_name(f"{source.path.stem}-shrunk")
+    path = (source.path if source.run is None else source.run.path).resolve()
+    return path.with_name(f"{path.stem if source.run is None else path.name}-shrunk")
 
 
 def _start(work: _Work) -> None:
@@ -217,7 +225,15 @@ def _start(work: _Work) -> None:
     provenance = collect_provenance(seed=config.seed, dataset=dataset, threads=config.training.threads)
     teacher = {} if work.teacher is None else {"teacher": work.teacher.record()}
     write_json(run.provenance_path, {**provenance, "shrunk_from": str(work.source.path), **teacher})
-    _note(work, work.model, started=time.perf_counter(), move="start", iou=_validation_iou(work, work.model), kept=True)
+    _note(
+        work,
+        work.model,
+        started=time.perf_counter(),
+        kind="start",
+        move="start",
+        iou=_validation_iou(work, work.model),
+        kept=True,
+    )
 
 
 def _cut_for_nothing(work: _Work) -> None:
@@ -236,6 +252,7 @@ def _cut_for_nothing(work: _Work) -> None:
         work,
         smaller,
         started=started,
+        kind="dead",
         move=f"{filters} filters of {len(keeps)} layers that add nothing",
         expected_loss=sum(choices[name].loss for name in keeps),
         iou_cut=iou,
@@ -263,6 +280,7 @@ def _try(work: _Work, move: Move) -> None:
         work,
         smaller,
         started=started,
+        kind="cut",
         move=f"{group.name}{others}: {group.width} -> {len(keep)} filters",
         group=group.name,
         filters_before=group.width,
@@ -278,7 +296,7 @@ def _try(work: _Work, move: Move) -> None:
 def _finish(work: _Work) -> Shrunk:
     """The last fine-tuning, files, test accuracy and the verdict on the budget."""
     last = work.log.steps[-1]
-    if work.options.final_epochs and any(step.kept for step in work.log.steps[1:]) and last.move != _last_move(work):
+    if work.options.final_epochs and any(step.kept for step in work.log.steps[1:]) and last.kind != "tuning":
         _tune_at_the_end(work)
     run, floor = work.log.run, floor_of(work.splits)
     with atomic_path(run.best_model_path) as temporary:
@@ -294,8 +312,7 @@ def _finish(work: _Work) -> Shrunk:
     figure = draw_shrinking(steps, name=run.path.name, floor=None if pooled_floor is None else pooled_floor.iou)
     save_figure(figure, run.shrink_path.with_suffix(".png"))
     budget, cost = work.options.budget, summarise(architecture)
-    exceeded = {} if budget is None else budget.exceeded(cost)
-    over = budget.explain(cost, exceeded) if budget is not None and exceeded else None
+    over = None if budget is None else budget.explain(cost) or None
     metrics = {
         "validation": validation.to_dict(),
         "over_budget": over,
@@ -311,42 +328,48 @@ def _tune_at_the_end(work: _Work) -> None:
     before = _validation_iou(work, work.model)
     tuned, iou = _better(work, work.model, before, epochs)
     kept = tuned is not work.model
-    reason = "kept" if kept else "undone, it was better before"
-    _note(work, tuned, started=started, move=_last_move(work), iou_cut=before, iou=iou, kept=kept, reason=reason)
-
-
-def _last_move(work: _Work) -> str:
-    epochs = work.options.final_epochs
-    return f"{epochs} epoch{'' if epochs == 1 else 's'} more"
+    _note(
+        work,
+        tuned,
+        started=started,
+        kind="tuning",
+        move=f"{epochs} epoch{'' if epochs == 1 else 's'} more",
+        iou_cut=before,
+        iou=iou,
+        kept=kept,
+        reason="kept" if kept else "undone, it was better before",
+    )
 
 
 def _better(work: _Work, network: keras.Model, iou: float, epochs: int) -> tuple[keras.Model, float]:
     """The network after more training, or itself as it is where it has the higher validation IoU, and that."""
     weights = network.get_weights()
-    tuned = _tuned(work, network, epochs)
-    tuned_iou = _validation_iou(work, tuned)
-    if tuned_iou > iou:
-        return tuned, tuned_iou
+    try:
+        tuned = _tuned(work, network, epochs)
+    except NonFiniteLossError as error:
+        logger.warning("fine-tuning was undone: %s", error)
+    else:
+        tuned_iou = _validation_iou(work, tuned)
+        if tuned_iou > iou:
+            return tuned, tuned_iou
     network.set_weights(weights)
     return network, iou
 
 
 def _tuned(work: _Work, network: keras.Model, epochs: int) -> keras.Model:
-    """The best epoch of more training of `network`, which is changed."""
+    """The best epoch of more training of `network`, which is changed; NonFiniteLossError where there is none."""
     if not epochs:
         return network
     config = work.config.model_copy(update={"epochs": epochs, "learning_rate": work.options.learning_rate})
-    path = work.log.run.path / "tuned.keras"
+    path, progress = work.log.run.path / "tuned.keras", work.observer.progress
     callbacks: list[Callback] = [BestModel(path)]
-    if (done := _part(work.observer.progress, "fine-tuning")) is not None:
+    if (done := _part(progress, "fine-tuning")) is not None:
         callbacks.append(_epochs_done(done, epochs))
-    train_data, val_data = work.splits["train"], work.splits["val"]
-    if work.teacher is None:
-        train_single_model(network, config, train_data, val_data, callbacks=callbacks)
-    else:
-        teacher, cache = work.teacher.model, work.teacher.cache_dir
-        train_with_distillation(network, teacher, config, train_data, val_data, cache_dir=cache, callbacks=callbacks)
+    path.unlink(missing_ok=True)
     try:
+        fit(network, work.teacher, config, work.splits, callbacks, teaching=_part(progress, "asking the teacher"))
+        if not path.is_file():
+            raise NonFiniteLossError("the validation loss was NaN or infinite after every epoch of fine-tuning")
         return load_model(path)
     finally:
         path.unlink(missing_ok=True)
@@ -363,6 +386,7 @@ def _note(
     network: keras.Model,
     *,
     started: float,
+    kind: StepKind,
     move: str,
     iou: float,
     kept: bool,
@@ -374,16 +398,20 @@ def _note(
     cost = StepCost.of(summarise(architecture_of(network)))
     number, seconds = len(work.log.steps), time.perf_counter() - started
     step = ShrinkStep(
-        number=number, move=move, iou=iou, kept=kept, reason=reason, cost=cost, seconds=seconds, **{**fields, **more}
+        number=number,
+        kind=kind,
+        move=move,
+        iou=iou,
+        kept=kept,
+        reason=reason,
+        cost=cost,
+        seconds=seconds,
+        **{**fields, **more},
     )
     work.log.note(step, network)
     if kept:
         work.model = network
     work.observer.step(step)
-
-
-def _splits(source: ModelSource, network: keras.Model, progress: Progress | None) -> dict[str, ImageSet]:
-    return source.load_data(float_predictor_of(network).input_shape, _part(progress, "reading images"))
 
 
 def _moments(network: keras.Model, splits: dict[str, ImageSet], progress: Progress | None) -> Mapping[str, Any]:

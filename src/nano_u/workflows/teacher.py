@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +14,14 @@ from nano_u.errors import ConfigError, ModelError, RunError
 from nano_u.evaluation import Evaluation, evaluate
 from nano_u.models import count_parameters, load_model
 from nano_u.runs import RunDirectory, open_run
+from nano_u.training import train_single_model, train_with_distillation
 from nano_u.training.distillation import check_teacher
+from nano_u.training.soft_targets import Progress
 from nano_u.workflows.prediction import float_predictor_of
 
 if TYPE_CHECKING:
     import keras
+    from keras.callbacks import Callback, History
 
 
 @dataclass(frozen=True)
@@ -87,3 +91,29 @@ def load_teacher(config: ExperimentConfig, student: keras.Model) -> Teacher | No
     check_teacher(model, student, config.feature_layers)
     model.trainable = False
     return Teacher(model, path)
+
+
+def fit(
+    model: keras.Model,
+    teacher: Teacher | None,
+    config: ExperimentConfig,
+    data: Mapping[str, ImageSet],
+    callbacks: Sequence[Callback],
+    *,
+    teaching: Progress | None = None,
+) -> History:
+    """Train `model` on the train split, with the teacher where there is one; `teaching` hears how far that is asked."""
+    train_data, val_data = data["train"], data.get("val")
+    if teacher is None:
+        return train_single_model(model, config, train_data, val_data, callbacks=callbacks)
+    return train_with_distillation(
+        model,
+        teacher.model,
+        config,
+        train_data,
+        val_data,
+        live_teacher=config.live_teacher,
+        cache_dir=teacher.cache_dir,
+        callbacks=callbacks,
+        progress=teaching,
+    )

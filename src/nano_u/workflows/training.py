@@ -21,7 +21,6 @@ from nano_u.models import REGISTRY, architecture_of, create_model_from_config, l
 from nano_u.models.saved import SUFFIXES, SaveFormat
 from nano_u.reporting import draw_history, read_history, save_figure
 from nano_u.runs import RunDirectory, atomic_path, collect_provenance, create_run, write_json, write_text_atomic
-from nano_u.training import train_single_model, train_with_distillation
 from nano_u.training.batch_norm import BatchNormCheck, momentum_for
 from nano_u.training.checkpoint import BestModel
 from nano_u.training.history import HistoryFile
@@ -32,7 +31,7 @@ from nano_u.workflows.prediction import float_predictor_of
 from nano_u.workflows.refining import Refined, refine, trains_int8_from_the_start
 from nano_u.workflows.settling import settle
 from nano_u.workflows.source import floor_of, split_of
-from nano_u.workflows.teacher import Teacher, load_teacher, teacher_path
+from nano_u.workflows.teacher import Teacher, fit, load_teacher, teacher_path
 
 if TYPE_CHECKING:
     import keras
@@ -129,7 +128,7 @@ def run_training(
                 # Before those that write and show Keras' logs, to which it adds.
                 monitors = [] if watching is None else [watching]
                 callbacks = [*monitors, best, HistoryFile(run.history_path), *observer.callbacks]
-                history = _fit(model, teacher, config, data, callbacks, observer)
+                history = fit(model, teacher, config, data, callbacks, teaching=observer.teaching)
                 monitored = summed_up(watching)
             model, best_epoch = _best(run, config), best.best_epoch
             check = settle(model, run.best_model_path, data["train"])
@@ -290,30 +289,6 @@ def _named_data(config: ExperimentConfig) -> str:
     if config.data is None:
         raise ConfigError("data: no dataset named; give --data DIR (or --data synthetic for the built-in terrain)")
     return config.data
-
-
-def _fit(
-    model: keras.Model,
-    teacher: Teacher | None,
-    config: ExperimentConfig,
-    data: dict[str, ImageSet],
-    callbacks: Sequence[Callback],
-    observer: TrainingObserver,
-) -> History:
-    train_data, val_data = data["train"], data.get("val")
-    if teacher is None:
-        return train_single_model(model, config, train_data, val_data, callbacks=callbacks)
-    return train_with_distillation(
-        model,
-        teacher.model,
-        config,
-        train_data,
-        val_data,
-        live_teacher=config.live_teacher,
-        cache_dir=teacher.cache_dir,
-        callbacks=callbacks,
-        progress=observer.teaching,
-    )
 
 
 def _write_inputs(
