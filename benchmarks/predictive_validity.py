@@ -8,8 +8,8 @@ consumer's kernel in place: the rows of the dropped channels become zero and, wh
 them is added to the kept rows and to the bias (or BatchNorm's mean). One layer at a time, without retraining.
 
 The kept channels are chosen by our pivoted Cholesky order on the correlation, by the L1 norm of the filters that make
-them, by their variance, and by chance. "Pivoted as read" stands beside for comparison only and is no part of the
-product: pivoted Cholesky on the covariance, each channel weighted by the norm of the consumer's row that reads it.
+them, by their variance, and by chance. "Pivoted as read" is the choice of `nano-u shrink`: pivoted
+Cholesky on the covariance, each channel weighted by the norm of the consumer's row that reads it.
 Covariances come from training images; loss and IoU from validation images, on which the checkpoint was chosen; test
 images are not looked at. Printed, whatever they are: the rise of the loss by method, and Spearman's correlation over
 layers x fractions between what the record predicts and the rise with our choice, folded.

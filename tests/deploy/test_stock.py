@@ -172,3 +172,12 @@ def test_outputs_that_would_differ_are_refused(monkeypatch: pytest.MonkeyPatch, 
 
     with pytest.raises(DeployError, match=r"stock Keras layers give outputs that differ by 1\.0e-01"):
         to_stock_keras(model)
+
+
+def test_a_sequential_model_that_was_never_called_is_cloned() -> None:
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(2, 3, padding="same")])
+    images = np.random.default_rng(0).random((2, 8, 8, 3), np.float32)
+
+    stock = to_stock_keras(model)
+
+    np.testing.assert_allclose(stock(images), model(images), atol=1e-6)

@@ -181,13 +181,13 @@ def test_a_kept_channel_explains_its_copies_wherever_the_group_comes() -> None:
 
 def test_the_losses_of_several_readers_are_added() -> None:
     model = skip_network()
-    moments = skip_moments(*RANDOM.normal(size=(3, 300, 5)))
+    moments = skip_moments(*np.random.default_rng(1).normal(size=(3, 300, 5)))
     group = group_of(model, "a")
 
     choice = choose_channels(group, model, moments, 2)
 
     residuals = cut_channels(model, {"a": choice.keep}, moments).residuals
-    assert min(residuals.values()) > 0.1
+    assert min(residuals.values()) > 0.01  # both count
     assert choice.loss == pytest.approx(residuals["b"] + residuals["end"])
 
 

@@ -105,6 +105,15 @@ def load_data_of(run: Path) -> dict[str, ImageSet]:
     return find_model(run).load_data((16, 16, 3))
 
 
+def test_fine_tuning_that_diverges_is_undone_and_the_cut_stays(tiny_run: Path, tmp_path: Path) -> None:
+    shrunk = shrink_model(tiny_run, options(steps=1, learning_rate=1e30), run_path=tmp_path / "small")
+
+    assert shrunk.steps[1].kept
+    assert shrunk.steps[1].iou == shrunk.steps[1].iou_cut
+    assert all(np.isfinite(weight).all() for weight in load_model(shrunk.run.best_model_path).get_weights())
+    assert not (shrunk.run.path / "tuned.keras").exists()
+
+
 def test_an_interrupted_shrinking_goes_on_to_what_it_would_have_come_to(tiny_run: Path, tmp_path: Path) -> None:
     def interrupt(step: ShrinkStep) -> None:
         if step.number == 1:

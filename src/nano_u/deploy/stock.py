@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from nano_u.errors import DeployError
+from nano_u.models.functional import functional_copy, is_functional
 from nano_u.models.layers import UpsampleNearest
 
 TOLERANCE = 1e-5
@@ -29,7 +30,7 @@ def to_stock_keras(model: keras.Model) -> keras.Model:
 
 def clone_with_stock_layers(model: keras.Model, name_of: Callable[[keras.layers.Layer], str]) -> keras.Model:
     """A clone of stock layers, weights copied; `name_of` maps each layer to its clone's name."""
-    if not _is_functional(model):
+    if not is_functional(model):
         raise DeployError(f"{model.name}: only functional and Sequential models can be exported, not subclassed ones")
     pairs: list[tuple[keras.layers.Layer, keras.layers.Layer]] = []
 
@@ -41,16 +42,10 @@ def clone_with_stock_layers(model: keras.Model, name_of: Callable[[keras.layers.
         return clone
 
     # A fresh Model over the same tensors is not compiled; cloning a compiled one would need its custom losses.
-    bare = keras.Model(model.input, model.output, name=model.name)
-    stock = keras.models.clone_model(bare, clone_function=clone_layer, recursive=True)
+    stock = keras.models.clone_model(functional_copy(model), clone_function=clone_layer, recursive=True)
     for layer, clone in pairs:
         clone.set_weights(layer.get_weights())
     return stock
-
-
-def _is_functional(model: keras.Model) -> bool:
-    is_graph = isinstance(model, keras.Sequential) or hasattr(model, "operations")
-    return is_graph and bool(getattr(model, "inputs", None))
 
 
 def _stock_layer(layer: keras.layers.Layer, name: str) -> keras.layers.Layer:

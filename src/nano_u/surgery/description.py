@@ -10,6 +10,7 @@ from nano_u.capture import describe_model
 from nano_u.errors import ModelError
 from nano_u.graph import ACTIVATION_SUFFIX, Architecture, ChannelSource, channel_sources
 from nano_u.models import architecture_of
+from nano_u.models.functional import is_functional
 from nano_u.quantization.fake_quantization import QuantizedConvolution
 
 Sources = Mapping[str, tuple[ChannelSource, ...]]
@@ -20,8 +21,7 @@ def describe(model: keras.Model) -> Architecture:
 
     Raises ModelError for a subclassed model and for one that trains under int8 arithmetic.
     """
-    is_graph = isinstance(model, keras.Sequential) or hasattr(model, "operations")
-    if not is_graph or not getattr(model, "inputs", None):
+    if not is_functional(model):
         raise ModelError(f"{model.name}: only functional and built sequential models can be cut, not subclassed ones")
     if any(isinstance(layer, QuantizedConvolution) for layer in model._flatten_layers()):
         raise ModelError(
@@ -29,7 +29,7 @@ def describe(model: keras.Model) -> Architecture:
         )
     try:
         return architecture_of(model)
-    except ModelError:  # among others a layer used twice, of which the configuration alone does not tell
+    except (ModelError, NotImplementedError):  # also of a layer used twice the configuration alone does not tell
         return describe_model(model)
 
 

@@ -7,13 +7,6 @@ from typing import Any
 import keras
 
 
-def functional_copy(model: keras.Model) -> keras.Model:
-    """A functional model over the same layers and tensors, not compiled."""
-    if isinstance(model, keras.Sequential):  # has no `input` before it is called
-        return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
-    return keras.Model(model.input, model.output, name=model.name)
-
-
 def input_tensor(model: keras.Model, name: str) -> Any:
     """What the layer `name` reads in the functional `model`; elsewhere it may have been called on something else."""
     nodes = (node for depth in model._nodes_by_depth.values() for node in depth)

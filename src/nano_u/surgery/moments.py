@@ -11,10 +11,11 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from nano_u.errors import DataError, ModelError
+from nano_u.models.functional import functional_copy
 from nano_u.redundancy import GroupMoments, Moments
 from nano_u.redundancy.blas_threads import one_blas_thread
 from nano_u.surgery.groups import channel_groups
-from nano_u.surgery.inner_tensors import functional_copy, input_tensor
+from nano_u.surgery.inner_tensors import input_tensor
 
 SAMPLES_AT_ONCE = 2_000_000
 """Values that are taken to float64 together."""

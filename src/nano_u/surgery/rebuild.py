@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from nano_u.errors import ModelError
-from nano_u.surgery.inner_tensors import functional_copy
+from nano_u.models.functional import functional_copy
 from nano_u.surgery.layer_weights import Weights, set_weights
 
 
