@@ -161,3 +161,11 @@ def test_images_to_probe_with_that_are_none_are_one_clear_line(data: Any, messag
         probe_batches(data, 3)
 
     assert str(caught.value) == message
+
+
+def test_a_list_of_images_and_masks_is_told_from_batches() -> None:
+    with pytest.raises(DataError, match=r"different shapes; give \(x, y\) as a tuple"):
+        input_batches([np.zeros((4, 8, 8, 3)), np.zeros((4, 8, 8, 1))], 2)
+
+    batches = list(input_batches([np.zeros((4, 8, 8, 3)), np.ones((2, 8, 8, 3))], 2).batches)
+    assert [batch.shape for batch in batches] == [(4, 8, 8, 3), (2, 8, 8, 3)]

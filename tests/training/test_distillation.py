@@ -224,3 +224,20 @@ def test_a_layer_that_the_teacher_lacks_is_named() -> None:
 
     with pytest.raises(ConfigError, match=r"bottleneck_block1_pointwise_rel'.*bottleneck_block1_pointwise_relu"):
         train_with_distillation(tiny(0), tiny(1), config, (IMAGES, MASKS))
+
+
+@pytest.mark.parametrize("kind", ["kernel_regularizer", "activity_regularizer"])
+def test_penalties_of_the_student_count_once_with_mapped_layers_too(kind: str) -> None:
+    def student() -> keras.Model:
+        keras.utils.set_random_seed(0)
+        image = keras.Input((16, 16, 3))
+        hinted = keras.layers.Conv2D(3, 3, padding="same", name="mine", **{kind: keras.regularizers.L2(0.5)})(image)
+        return keras.Model(image, keras.layers.Conv2D(1, 1)(hinted))
+
+    plain = train_with_distillation(student(), tiny(1), PLAIN, (IMAGES, MASKS)).history
+    config = {**PLAIN, "feature_layers": {"mine": HINTED}}
+
+    history = train_with_distillation(student(), tiny(1), config, (IMAGES, MASKS)).history
+
+    assert plain["loss"][0] > 1.01 * (0.3 * plain["student_loss"][0] + 0.7 * plain["distillation_loss"][0])
+    assert history["loss"][0] == pytest.approx(plain["loss"][0] + history["feature_loss"][0], rel=1e-5)

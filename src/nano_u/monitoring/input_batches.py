@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nano_u.data import ImageSet
+from nano_u.data import ImageSet, as_floats
 from nano_u.errors import DataError
 
 
@@ -36,13 +36,14 @@ def input_batches(data: Any, batch_size: int, *, counted: bool = True) -> InputB
         DataError: no images, data without end, or none of these forms.
     """
     if isinstance(data, ImageSet):
-        return _cut(data.images, batch_size, scale=1 / 255)
+        return _cut(data.images, batch_size, convert=as_floats)
     if isinstance(data, (tuple, dict)) or hasattr(data, "shape"):
         return _cut(_inputs(data), batch_size)
     if isinstance(data, keras.utils.PyDataset):
         data = _PyDatasetBatches(data)
     if not isinstance(data, Iterable):
         raise DataError(f"expected images, (x, y), a Dataset or batches of them, got {type(data).__name__}")
+    _refuse_pair(data)
     batches = iter(data)
     is_stream = batches is data
     images = None if is_stream or not counted else _count(data)
@@ -76,15 +77,20 @@ class _PyDatasetBatches:
         return (self.dataset[index] for index in (count() if length is None else range(length)))
 
 
-def _cut(inputs: Any, batch_size: int, scale: float | None = None) -> InputBatches:
+def _refuse_pair(data: Any) -> None:
+    """A list of arrays that cannot be batches of one kind was meant as `(x, y)`."""
+    if isinstance(data, list) and len({tuple(one.shape[1:]) for one in data if hasattr(one, "shape")}) > 1:
+        raise DataError("a list holds batches, and these arrays are of different shapes; give (x, y) as a tuple")
+
+
+def _cut(inputs: Any, batch_size: int, convert: Callable[[Any], Any] = lambda array: array) -> InputBatches:
     lengths = {int(array.shape[0]) for array in keras.tree.flatten(inputs)}
     if len(lengths) != 1:
         raise DataError(f"inputs hold different numbers of images: {', '.join(map(str, sorted(lengths)))}")
     (images,) = lengths
 
     def part(array: Any, start: int) -> Any:
-        cut = array[start : start + batch_size]
-        return cut if scale is None else cut.astype(np.float32) * np.float32(scale)
+        return convert(array[start : start + batch_size])
 
     starts = range(0, images, batch_size)
     return InputBatches(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal
 
@@ -89,8 +90,8 @@ def _settle_interval(settled: dict[str, Any], batches: int | None) -> dict[str, 
 
 
 def check_whole_number(name: str, value: Any, *, least: int) -> None:
-    """ConfigError, in one line, for what is no `int` or lies below `least`."""
-    if not isinstance(value, int) or isinstance(value, bool):
+    """ConfigError, in one line, for what is no integer or lies below `least`."""
+    if not isinstance(value, Integral) or isinstance(value, bool):
         raise ConfigError(f"{name}: must be a whole number, got {value!r}")
     if value < least:
         raise ConfigError(f"{name}: must be at least {least}, got {value}")

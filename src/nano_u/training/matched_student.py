@@ -24,10 +24,6 @@ class MatchedStudent(keras.Model):
         self._projections = self._matching.projections  # tracked, and so trained
         self._weight = weight
         self._mean = keras.metrics.Mean(name="feature_loss")
-        self.build(student.input_shape)
-
-    def build(self, input_shape: Any) -> None:
-        """Nothing of its own to make."""
         self.built = True
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -38,6 +34,10 @@ class MatchedStudent(keras.Model):
         for penalty in self._matching.student_losses:
             self.add_loss(penalty)
         return self._matching.student_output
+
+    def _get_regularization_losses(self) -> list[Any]:
+        """Of weights: none, since those of the student are among its losses of each pass already."""
+        return []
 
     def save(self, *arguments: Any, **options: Any) -> None:
         """Save the student."""

@@ -27,7 +27,7 @@ def train_step(
     in [0, 1], `y` `(batch, height, width, 1)` with labels 0, 1 or 255 (ignored). Works eagerly and in `tf.function`.
 
     Raises:
-        ConfigError, a ValueError: alpha outside [0, 1] or a temperature that is not positive.
+        ConfigError, a ValueError: alpha outside [0, 1] or a temperature that is not positive and finite.
     """
     check_distillation(alpha, temperature)
     supervised = make_loss("bce")
