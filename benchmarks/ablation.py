@@ -47,6 +47,10 @@ NETWORKS: dict[str, tuple[str, ...]] = {
     "default": (),
     "published": (*VARIANTS["published"], "model.blocks_per_stage=1"),
 }
+TEACHERS: dict[str, tuple[str, ...]] = {
+    "default": (),
+    "published": ("model.filters=[32, 64]", "model.bottleneck=128"),  # 60x80 cannot be halved three times
+}
 WAYS_ON = ("none", "float", "int8")
 LABELS = {
     ("plain", "none"): "plain",
@@ -229,7 +233,7 @@ def main() -> int:
             arguments.epochs,
             arguments.tuning_epochs,
             tuple(arguments.overrides),
-            (f"model.input_shape={list(shape)}", *arguments.teachers),
+            (f"model.input_shape={list(shape)}", *TEACHERS[network], *arguments.teachers),
         )
         splits = load_data(settings.data, settings.config(network, 0, None))
         teachers = {seed: teacher_of(seed, settings) for seed in arguments.teacher_seeds or arguments.seeds}
