@@ -62,7 +62,7 @@ def test_a_dry_run_lists_cuts_and_what_is_left_whole(
     assert main(["shrink", str(tiny_run), "--dry-run"]) == 0
 
     captured = capsys.readouterr()
-    assert "bottleneck_block1_pointwise   3 -> 2" in captured.out
+    assert "bottleneck_block1_pointwise: 3 -> 2 filters" in captured.out
     assert "logits: left whole; they are an output of the network" in captured.out + captured.err
     assert not list(tmp_path.iterdir())
 

@@ -96,10 +96,10 @@ def test_the_csv_holds_every_digit_and_empty_cells_for_what_is_undefined() -> No
 def test_a_plan_tells_what_each_cut_saves() -> None:
     now, then = StepCost(100, 1_000, 200, 4_000, 9_000), StepCost(80, 750, 150, 4_000, 8_500)
 
-    text = plan_table([("conv", 8, 6, 0.004)], now, [then]).to_text()
+    text = plan_table([("conv: 8 -> 6 filters", 0.004)], now, [then]).to_text()
 
-    line = next(line for line in text.splitlines() if line.startswith("conv"))
-    assert line.split() == ["conv", "8", "->", "6", "0.40%", "-25.0%", "-25.0%", "+0.0%"]
+    line = next(line for line in text.splitlines() if line.startswith("conv:"))
+    assert line.split() == ["conv:", "8", "->", "6", "filters", "0.40%", "-25.0%", "-25.0%", "+0.0%"]
 
 
 def test_the_picture_marks_undone_steps_and_shows_the_cost_of_each() -> None:

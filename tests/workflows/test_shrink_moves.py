@@ -8,7 +8,7 @@ from nano_u.graph import architectures, narrowed, summarise
 from nano_u.graph.budget import Budget
 from nano_u.reporting.shrink_steps import ShrinkStep, StepCost
 from nano_u.surgery import ChannelGroup
-from nano_u.workflows.shrink_moves import excess, removed, shares_after
+from nano_u.workflows.shrink_moves import excess, removed, shares_after, times_undone
 
 NETWORK = architectures.nano_u((16, 16, 3), [8], 16)
 
@@ -28,6 +28,13 @@ def test_a_cut_that_was_undone_is_halved_and_one_filter_ends_it() -> None:
 
     assert shares_after(steps) == {"a": 0.125, "c": 0.0}
     assert shares_after([*steps, tried("a", 64, 56, kept=False)])["a"] == 0.0625
+
+
+def test_a_change_made_as_a_whole_is_not_tried_again() -> None:
+    undone = ShrinkStep(1, "block", "", "block:b", None, None, 0.5, 0.5, 0.5, False, "", StepCost(1, 1, 1, 1, 1), 0.0)
+
+    assert shares_after([undone]) == {"block:b": 0.0}
+    assert times_undone([undone, tried("a", 8, 6, kept=False), tried("b", 8, 6, kept=True)]) == {"block:b": 1, "a": 1}
 
 
 def test_below_the_least_share_a_layer_is_left_alone() -> None:

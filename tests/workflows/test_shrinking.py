@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nano_u.data import ImageSet, as_floats
+from nano_u.data import as_floats
 from nano_u.errors import BudgetError, ConfigError, DataError, RunError
 from nano_u.graph import read_architecture, summarise
 from nano_u.graph.budget import Budget
 from nano_u.models import architecture_of, load_model
 from nano_u.reporting.shrink_steps import ShrinkStep, StepCost, read_steps
-from nano_u.surgery import cut_channels, measure_readers
 from nano_u.workflows.evaluate import evaluate_model
 from nano_u.workflows.shrink_options import ShrinkObserver, ShrinkOptions
 from nano_u.workflows.shrinking import plan_shrinking, shrink_model
@@ -88,21 +87,13 @@ def test_fine_tuning_that_makes_it_worse_is_undone_and_the_cut_stays(
     accuracies = iter((0.8, 0.79, 0.7))  # the start, after the cut, after fine-tuning
     monkeypatch.setattr(module, "_validation_iou", lambda work, network: next(accuracies))
     plan = plan_shrinking(tiny_run, options())
-    network = load_model(tiny_run / "best.keras")
-    images = as_floats(load_data_of(tiny_run)["train"].images)
-    expected = cut_channels(
-        network, {plan.moves[0].group.name: plan.moves[0].choice.keep}, measure_readers(network, images)
-    ).model
+    expected = plan.moves[0].make()
 
     shrunk = shrink_model(tiny_run, options(steps=1, max_iou_drop=0.02), run_path=tmp_path / "small")
 
     assert [(step.iou_cut, step.iou, step.kept) for step in shrunk.steps[1:]] == [(0.79, 0.79, True)]
     for ours, theirs in zip(load_model(shrunk.run.best_model_path).get_weights(), expected.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
-
-
-def load_data_of(run: Path) -> dict[str, ImageSet]:
-    return find_model(run).load_data((16, 16, 3))
 
 
 def test_fine_tuning_that_diverges_is_undone_and_the_cut_stays(tiny_run: Path, tmp_path: Path) -> None:
@@ -141,7 +132,7 @@ def test_dead_filters_go_first_also_where_it_was_interrupted_before_that(tiny_ru
     norm.gamma.assign([1.0, 0.0, 1.0])
     norm.beta.assign([1.0, 0.0, 2.0])  # the second filter's channel is zero
     network.save(run / "best.keras")
-    images = as_floats(load_data_of(run)["test"].images)
+    images = as_floats(find_model(run).load_data((16, 16, 3))["test"].images)
     with pytest.raises(KeyboardInterrupt):
         shrink_model(run, options(steps=1), run_path=tmp_path / "small", observer=ShrinkObserver(step=interrupt))
 
@@ -188,9 +179,9 @@ def test_a_plan_tells_costs_of_real_cuts_and_writes_nothing(
 
     assert sorted(tiny_run.parent.rglob("*")) == files
     first = next(step for step in shrunk.steps if step.group)
-    assert first.group == plan.moves[0].group.name
+    assert first.group == plan.moves[0].name
     assert first.cost == StepCost.of(plan.moves[0].cost)
-    assert first.expected_loss == pytest.approx(plan.moves[0].choice.loss, rel=1e-6)
+    assert first.expected_loss == pytest.approx(plan.moves[0].loss, rel=1e-6)
     assert [move.worth for move in plan.moves] == sorted((move.worth for move in plan.moves), reverse=True)
 
 

@@ -38,7 +38,7 @@ def shrink_command(
     run_dir: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where files go: MODEL-shrunk; call again to resume.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be cut first.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be changed first.")] = False,
     modules: Annotated[
         list[str] | None,
         typer.Option(
@@ -50,7 +50,7 @@ def shrink_command(
         typer.Option("--set", metavar="KEY=VALUE...", help="After MODEL: for example dataset.mask_suffix=_mask."),
     ] = None,
 ) -> None:
-    """Cut the filters that a budget needs least, fine-tune, validate, keep or undo; until the budget is met.
+    """Take out what a budget needs least, fine-tune, validate, keep or undo; until the budget is met.
 
     Without a budget the network gets as small as --max-iou-drop allows. Interrupt it at any time and give the same
     command again.
@@ -94,7 +94,7 @@ def _say(step: ShrinkStep) -> None:
 def _show_plan(plan: Plan) -> None:
     from nano_u.reporting.shrink_steps import StepCost, plan_table
 
-    rows = [(move.group.name, move.group.width, len(move.choice.keep), move.choice.loss) for move in plan.moves]
+    rows = [(move.text, move.loss) for move in plan.moves]
     console.results().print(plan_table(rows, plan.now, [StepCost.of(move.cost) for move in plan.moves]))
     for name, reason in plan.whole.items():
         console.note(f"{name}: left whole; {reason}")

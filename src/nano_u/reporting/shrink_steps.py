@@ -46,15 +46,16 @@ class StepCost:
         )
 
 
-StepKind = Literal["start", "dead", "cut", "tuning"]
+StepKind = Literal["start", "dead", "cut", "block", "upsampling", "tuning"]
 
 
 @dataclass(frozen=True)
 class ShrinkStep:
-    """The start, the removal of dead filters, a cut of one group, or the last fine-tuning.
+    """The start, the removal of dead filters, a cut of one group, a block fewer or earlier, or the last fine-tuning.
 
-    `expected_loss` is the share of the next layers' output variance that folding cannot rebuild. `iou_cut` is the
-    validation IoU before fine-tuning, `iou` after it.
+    `group` names the layers that were changed. `expected_loss` is the share of the next layers' output variance that
+    folding cannot rebuild, or for a block that of what the next layers read. `iou_cut` is the validation IoU before
+    fine-tuning, `iou` after it.
     """
 
     number: int
@@ -108,28 +109,25 @@ def shrink_table(steps: Sequence[ShrinkStep], *, name: str) -> Table:
     )
     notes = (
         "RAM with the interpreter's structures, estimated. Expected loss: share of the next layers' output variance "
-        "that the kept channels cannot rebuild. IoU on validation images, right after the cut and after fine-tuning.",
+        "that the kept channels cannot rebuild, before training. IoU on validation images, right after the change and "
+        "after fine-tuning.",
     )
     return Table(f"Shrinking of {name}", columns, rows, notes=notes)
 
 
-def plan_table(cuts: Sequence[tuple[str, int, int, float]], now: StepCost, costs: Sequence[StepCost]) -> Table:
-    """What could be cut first: (layer, filters, filters left, expected loss) each, and what the network then costs."""
+def plan_table(moves: Sequence[tuple[str, float]], now: StepCost, costs: Sequence[StepCost]) -> Table:
+    """What could be changed first: (change, expected loss) each, and what the network then costs."""
     columns = (
-        Column("layer", align="left"),
-        Column("filters"),
+        Column("change", align="left"),
         Column("expected loss", "loss"),
         Column("MACs"),
         Column("weights, bytes", "weights"),
         Column("RAM, bytes", "RAM"),
     )
-    rows = tuple(
-        (f"{name}", f"{before} -> {after}", f"{loss:.2%}", *_change(now, cost))
-        for (name, before, after, loss), cost in zip(cuts, costs, strict=True)
-    )
-    total = ("now", "", "", count(now.macs), count(now.weight_bytes), count(now.ram_bytes))
-    notes = ("The most worthwhile cut first, each on its own; nothing was trained or written.",)
-    return Table("What would be cut first", columns, (*rows, total), 1, notes)
+    rows = tuple((text, f"{loss:.2%}", *_change(now, cost)) for (text, loss), cost in zip(moves, costs, strict=True))
+    total = ("now", "", count(now.macs), count(now.weight_bytes), count(now.ram_bytes))
+    notes = ("The most worthwhile change first, each on its own; nothing was trained or written.",)
+    return Table("What would be changed first", columns, (*rows, total), 1, notes)
 
 
 def before_after_table(before: Evaluation, after: Evaluation) -> Table:

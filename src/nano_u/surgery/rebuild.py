@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -13,12 +13,16 @@ from nano_u.surgery.layer_weights import Weights, set_weights
 
 
 def rebuilt_model(
-    model: keras.Model, weights: Mapping[str, Weights], configs: Mapping[str, Mapping[str, Any]]
+    model: keras.Model,
+    weights: Mapping[str, Weights],
+    configs: Mapping[str, Mapping[str, Any]],
+    *,
+    call: Callable[..., Any] | None = None,
 ) -> keras.Model:
     """A functional model of new layers named as they were, not compiled.
 
     `configs` are the entries of a layer's configuration that change, `weights` those of all layers that do not keep
-    theirs.
+    theirs. `call` is called with a new layer and its inputs in place of the layer; one that it does not call goes.
 
     Raises ModelError for a layer that cannot be made from its configuration.
     """
@@ -36,8 +40,10 @@ def rebuilt_model(
 
     whole = functional_copy(model)
     inputs = keras.tree.map_structure(_same_input, whole.input)
-    smaller = keras.models.clone_model(whole, input_tensors=inputs, clone_function=clone)
+    smaller = keras.models.clone_model(whole, input_tensors=inputs, clone_function=clone, call_function=call)
     for layer, twin in pairs:
+        if not twin.built and layer.built:
+            continue  # was not called
         if layer.name in weights:
             set_weights(twin, weights[layer.name])
         else:

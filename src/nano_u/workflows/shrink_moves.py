@@ -1,21 +1,35 @@
-"""Which cut buys most of what a budget lacks for the least expected loss."""
+"""Which change buys most of what a budget lacks for the least expected loss."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 from nano_u.graph import Architecture, layer_costs, narrowed, summarise
 from nano_u.graph.budget import Budget, cost_of
 from nano_u.graph.cost import CostSummary
 from nano_u.models import architecture_of
-from nano_u.reporting.shrink_steps import ShrinkStep
-from nano_u.surgery import ChannelGroup, Choice, choose_channels
+from nano_u.reporting.shrink_steps import ShrinkStep, StepKind
+from nano_u.surgery import (
+    ChannelGroup,
+    channel_groups,
+    choose_channels,
+    cut_channels,
+    lost_share,
+    rewired_model,
+    rewirings,
+)
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
+    import numpy.typing as npt
+
+    from nano_u.redundancy import Moments
 
 FIRST_SHARE = 0.25
 """Of a layer's filters that a first cut takes."""
@@ -26,31 +40,50 @@ LEAST_SHARE = 1 / 32
 LOSS_FLOOR = 1e-3
 """Cuts that are expected to lose less are told apart by what they buy alone."""
 
+COMPARED_IMAGES = 64
+"""On which a network with other connections is compared with the one before."""
+
 PEAK_POWER = 16
 """Several layers can share the peak of RAM: a mean of so high a power falls when one of them gets narrower."""
 
 
-@dataclass(frozen=True)
-class Move:
-    """Narrower layers that are narrowed together: the channels kept, what it buys, what it is expected to lose.
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """Training images in [0, 1], and the moments of what the layers read on them, by layer."""
 
-    `gain` is the fall of `excess`; `choice.loss` the share of the next layers' output variance that is lost; `cost`
-    that of the network after this cut alone.
+    images: npt.NDArray[np.float32]
+    moments: Mapping[str, Moments]
+
+
+@dataclass(frozen=True, eq=False)
+class Move:
+    """A change that makes the network smaller: what it buys, what it is expected to lose, and how it is made.
+
+    `name` is unique among the moves of a network; `filters` are those of each of the layers before and after, None
+    where layers go or change places. `gain` is the fall of `excess`; `loss` the share of the variance of what the next
+    layers read, or make, that is lost before training; `cost` that of the network after this move alone.
     """
 
-    group: ChannelGroup
-    choice: Choice
+    kind: StepKind
+    name: str
+    text: str
     gain: float
+    loss: float
     cost: CostSummary
+    make: Callable[[], keras.Model]
+    filters: tuple[int, int] | None = None
 
     @property
     def worth(self) -> float:
         """What it buys for what it loses."""
-        return self.gain / (self.choice.loss + LOSS_FLOOR)
+        return self.gain / (self.loss + LOSS_FLOOR)
 
 
 def shares_after(steps: Iterable[ShrinkStep]) -> dict[str, float]:
-    """How much of each group to cut next, by name: half as much after each cut that was undone, at last nothing."""
+    """How much of each group to cut next, by name: half as much after each cut that was undone, at last nothing.
+
+    Nothing at once for a change that is made as a whole.
+    """
     shares: dict[str, float] = {}
     for step in steps:
         if step.group is not None and not step.kept:
@@ -58,6 +91,11 @@ def shares_after(steps: Iterable[ShrinkStep]) -> dict[str, float]:
             half = shares.get(step.group, FIRST_SHARE) / 2
             shares[step.group] = half if filters > 1 and half >= LEAST_SHARE else 0.0
     return shares
+
+
+def times_undone(steps: Iterable[ShrinkStep]) -> Counter[str]:
+    """How often each move was undone, by name."""
+    return Counter(step.group for step in steps if step.group is not None and not step.kept)
 
 
 def excess(architecture: Architecture, budget: Budget | None) -> float:
@@ -73,30 +111,76 @@ def excess(architecture: Architecture, budget: Budget | None) -> float:
 
 
 def moves(
-    model: keras.Model,
-    groups: Sequence[ChannelGroup],
-    moments: Mapping[str, Any],
-    *,
-    shares: Mapping[str, float],
-    budget: Budget | None,
+    model: keras.Model, measured: Measured, *, steps: Sequence[ShrinkStep] = (), budget: Budget | None
 ) -> list[Move]:
-    """Every cut that brings the network nearer to the budget, the most worthwhile first.
+    """Every change that brings the network nearer to the budget, the most worthwhile first.
 
-    `shares` says how much of a group is cut, by its name (`FIRST_SHARE` otherwise); 0 where nothing is.
+    Narrower layers, a block fewer, a block before the upsampling that it followed. Those that were undone in `steps`
+    wait until the others were, and take fewer filters then.
     """
-    architecture = architecture_of(model)
-    before = excess(architecture, budget)
-    found = []
-    for group in groups:
+    undone = times_undone(steps)
+    judge = _Judge(architecture_of(model), budget)
+    found = (*_cuts(model, measured, shares_after(steps), judge), *_rewirings(model, measured, undone, judge))
+    return sorted(found, key=lambda move: (undone[move.name], -move.worth))
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """What a smaller network buys."""
+
+    now: Architecture
+    budget: Budget | None
+
+    def gain(self, smaller: Architecture) -> float:
+        """The fall of `excess`."""
+        return excess(self.now, self.budget) - excess(smaller, self.budget)
+
+
+def _cuts(model: keras.Model, measured: Measured, shares: Mapping[str, float], judge: _Judge) -> Iterator[Move]:
+    for group in channel_groups(model):
         count = removed(group, shares.get(group.name, FIRST_SHARE))
         if group.fixed is not None or not count:
             continue
-        smaller = narrowed(architecture, dict.fromkeys(group.producers, count))
-        gain = before - excess(smaller, budget)
+        smaller = narrowed(judge.now, dict.fromkeys(group.producers, count))
+        gain = judge.gain(smaller)
         if gain > 0:
-            choice = choose_channels(group, model, moments, group.width - count)
-            found.append(Move(group, choice, gain, summarise(smaller)))
-    return sorted(found, key=lambda move: move.worth, reverse=True)
+            left = group.width - count
+            choice = choose_channels(group, model, measured.moments, left)
+            others = f" and {len(group.producers) - 1} more" if len(group.producers) > 1 else ""
+            yield Move(
+                "cut",
+                group.name,
+                f"{group.name}{others}: {group.width} -> {left} filters",
+                gain,
+                choice.loss,
+                summarise(smaller),
+                partial(_cut, model, {group.name: choice.keep}, measured),
+                (group.width, left),
+            )
+
+
+def _cut(model: keras.Model, keeps: Mapping[str, Sequence[int]], measured: Measured) -> keras.Model:
+    return cut_channels(model, keeps, measured.moments).model
+
+
+def _rewirings(model: keras.Model, measured: Measured, undone: Mapping[str, int], judge: _Judge) -> Iterator[Move]:
+    for rewiring in rewirings(model):
+        if undone.get(rewiring.name):
+            continue
+        rewired = rewired_model(model, rewiring)
+        smaller = architecture_of(rewired)
+        gain = judge.gain(smaller)
+        if gain > 0:
+            loss = lost_share(model, rewired, rewiring, measured.images[:COMPARED_IMAGES])
+            yield Move(
+                rewiring.kind,
+                rewiring.name,
+                rewiring.text,
+                gain,
+                loss,
+                summarise(smaller),
+                partial(rewired_model, model, rewiring),
+            )
 
 
 def removed(group: ChannelGroup, share: float) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from nano_u.errors import ConfigError
 from nano_u.graph.budget import Budget
-from nano_u.reporting.shrink_steps import ShrinkStep
+from nano_u.reporting.shrink_steps import ShrinkStep, StepKind
 
 Progress = Callable[[str, int, int], None]
 
@@ -38,6 +38,10 @@ class ShrinkOptions:
                 raise ConfigError(f"{name} must be at least {least}, got {getattr(self, name)}")
         if not 0.0 < self.learning_rate < math.inf:
             raise ConfigError(f"learning_rate must be positive, got {self.learning_rate}")
+
+    def epochs_after(self, kind: StepKind) -> int:
+        """Of fine-tuning: layers that go or change places compute something else and take as long as the last one."""
+        return self.tuning_epochs if kind == "cut" else max(self.tuning_epochs, self.final_epochs)
 
     def record(self) -> dict[str, Any]:
         """What a shrinking that goes on must have in common with the one that began; more steps are allowed."""

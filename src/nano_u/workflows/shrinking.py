@@ -25,7 +25,7 @@ from nano_u.training.checkpoint import BestModel
 from nano_u.training.reproducibility import prepare_process
 from nano_u.workflows.prediction import float_predictor_of
 from nano_u.workflows.shrink_log import ShrinkLog
-from nano_u.workflows.shrink_moves import Move, moves, shares_after
+from nano_u.workflows.shrink_moves import Measured, Move, moves
 from nano_u.workflows.shrink_options import Progress, ShrinkObserver, ShrinkOptions
 from nano_u.workflows.source import ModelSource, find_model, floor_of, split_of
 from nano_u.workflows.teacher import Teacher, fit, load_teacher
@@ -63,7 +63,7 @@ class Shrunk:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a first step would cut, the most worthwhile first, and what the network costs now.
+    """What a first step would change, the most worthwhile first, and what the network costs now.
 
     `whole` are the layers left whole, with the reason. Nothing was trained or written.
     """
@@ -81,14 +81,13 @@ def plan_shrinking(
     overrides: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Plan:
-    """The cuts that shrinking would choose from first.
+    """The changes that shrinking would choose from first.
 
     Raises as `shrink_model`.
     """
     _, network, _, splits = _opened(model, data, overrides, progress)
-    groups = channel_groups(network)
-    found = moves(network, groups, _moments(network, splits, progress), shares={}, budget=options.budget)
-    whole = {group.name: group.fixed for group in groups if group.fixed is not None}
+    found = moves(network, _measured(network, splits, progress), budget=options.budget)
+    whole = {group.name: group.fixed for group in channel_groups(network) if group.fixed is not None}
     return Plan(tuple(found), StepCost.of(summarise(architecture_of(network))), whole)
 
 
@@ -103,10 +102,11 @@ def shrink_model(
 ) -> Shrunk:
     """Make a trained network smaller until the budget is met, or nothing more can go.
 
-    First go all channels that the next layers can do without at no loss. Then, step by step, the layers whose cut buys
-    most of what the budget lacks for the least expected loss: cut, fine-tune (with the teacher of the run's
-    configuration, if there is one), validate. A network that loses more than `max_iou_drop` is undone, and the next cut
-    of these layers is half as large. Validation images decide; test images are looked at once, at the end.
+    First go all channels that the next layers can do without at no loss. Then, step by step, what buys most of what the
+    budget lacks for the least expected loss: narrower layers, a block fewer, or one before the upsampling that it
+    followed. Cut, fine-tune (with the teacher of the run's configuration, if there is one), validate. A network that
+    loses more than `max_iou_drop` is undone; these layers then wait until others were undone too, and their next cut is
+    half as large. Validation images decide; test images are looked at once, at the end.
 
     Writes a run directory (`<run>-shrunk` by default) with `best.keras`, `shrink.json`, `shrink.csv`, `shrink.png`, and
     the network after each step that was kept. Called again with the same options, it goes on where it was interrupted.
@@ -125,8 +125,7 @@ def shrink_model(
         if len(steps) == 1:
             _cut_for_nothing(work)
         while len(steps) <= options.steps and not _is_met(work):
-            groups, shares = channel_groups(work.model), shares_after(steps)
-            found = moves(work.model, groups, work.moments, shares=shares, budget=options.budget)
+            found = moves(work.model, work.measured, steps=steps, budget=options.budget)
             if not found:
                 break
             _try(work, found[0])
@@ -145,13 +144,13 @@ class _Work:
     teacher: Teacher | None
     log: ShrinkLog
     model: keras.Model
-    _measured: tuple[keras.Model, Mapping[str, Any]] | None = None
+    _measured: tuple[keras.Model, Measured] | None = None
 
     @property
-    def moments(self) -> Mapping[str, Any]:
-        """Of what the layers of `model` read; measured once for each network."""
+    def measured(self) -> Measured:
+        """What the layers of `model` read; measured once for each network."""
         if self._measured is None or self._measured[0] is not self.model:
-            self._measured = self.model, _moments(self.model, self.splits, self.observer.progress)
+            self._measured = self.model, _measured(self.model, self.splits, self.observer.progress)
         return self._measured[1]
 
     @property
@@ -240,11 +239,11 @@ def _cut_for_nothing(work: _Work) -> None:
     """Take out at once all channels that the next layers can do without."""
     started = time.perf_counter()
     groups = [group for group in channel_groups(work.model) if group.fixed is None]
-    choices = {group.name: removable_channels(group, work.model, work.moments) for group in groups}
+    choices = {group.name: removable_channels(group, work.model, work.measured.moments) for group in groups}
     keeps = {group.name: choices[group.name].keep for group in groups if len(choices[group.name].keep) < group.width}
     if not keeps:
         return
-    smaller = cut_channels(work.model, keeps, work.moments).model
+    smaller = cut_channels(work.model, keeps, work.measured.moments).model
     filters = sum(group.width - len(keeps[group.name]) for group in groups if group.name in keeps)
     iou = _validation_iou(work, smaller)
     kept = iou >= work.lowest_iou
@@ -268,24 +267,23 @@ def _is_met(work: _Work) -> bool:
 
 
 def _try(work: _Work, move: Move) -> None:
-    """Cut, fine-tune, validate; go on with the smaller network, or with smaller cuts of these layers."""
+    """Change, fine-tune, validate; go on with the smaller network, or with smaller cuts of these layers."""
     started = time.perf_counter()
-    group, keep = move.group, move.choice.keep
-    smaller = cut_channels(work.model, {group.name: keep}, work.moments).model
+    smaller = move.make()
     iou_cut = _validation_iou(work, smaller)
-    smaller, iou = _better(work, smaller, iou_cut, work.options.tuning_epochs)
+    smaller, iou = _better(work, smaller, iou_cut, work.options.epochs_after(move.kind))
     kept = iou >= work.lowest_iou
-    others = f" and {len(group.producers) - 1} more" if len(group.producers) > 1 else ""
+    before, after = move.filters or (None, None)
     _note(
         work,
         smaller,
         started=started,
-        kind="cut",
-        move=f"{group.name}{others}: {group.width} -> {len(keep)} filters",
-        group=group.name,
-        filters_before=group.width,
-        filters_after=len(keep),
-        expected_loss=move.choice.loss,
+        kind=move.kind,
+        move=move.text,
+        group=move.name,
+        filters_before=before,
+        filters_after=after,
+        expected_loss=move.loss,
         iou_cut=iou_cut,
         iou=iou,
         kept=kept,
@@ -414,9 +412,9 @@ def _note(
     work.observer.step(step)
 
 
-def _moments(network: keras.Model, splits: dict[str, ImageSet], progress: Progress | None) -> Mapping[str, Any]:
+def _measured(network: keras.Model, splits: dict[str, ImageSet], progress: Progress | None) -> Measured:
     images = as_floats(split_of(splits, "train").spread(MEASURED_IMAGES).images)
-    return measure_readers(network, images, progress=_part(progress, "comparing channels"))
+    return Measured(images, measure_readers(network, images, progress=_part(progress, "comparing channels")))
 
 
 def _validation_iou(work: _Work, network: keras.Model) -> float:

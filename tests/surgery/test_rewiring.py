@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from tests.surgery.networks import IMAGES, drawn, layers, network
+
+from nano_u import create_nano_u
+from nano_u.graph import summarise
+from nano_u.models import architecture_of
+from nano_u.models.layers import UpsampleNearest
+from nano_u.surgery import Rewiring, lost_share, rewired_model, rewirings
+
+
+def by_name(model: keras.Model) -> dict[str, Rewiring]:
+    return {rewiring.name: rewiring for rewiring in rewirings(model)}
+
+
+def output(model: keras.Model) -> np.ndarray:
+    return np.asarray(model(IMAGES))
+
+
+def block(width: int, name: str) -> list[keras.layers.Layer]:
+    return [
+        layers.DepthwiseConv2D(3, padding="same", use_bias=False, name=f"{name}_depthwise"),
+        layers.BatchNormalization(name=f"{name}_norm"),
+        layers.ReLU(name=f"{name}_relu"),
+        layers.Conv2D(width, 1, use_bias=False, name=f"{name}_pointwise"),
+        layers.BatchNormalization(name=f"{name}_out_norm"),
+        layers.ReLU(name=f"{name}_out"),
+    ]
+
+
+def small(head: bool = True) -> keras.Model:
+    """A wide block, one that could go, an upsampling with a block behind it."""
+    steps = [*block(4, "a"), *block(4, "b"), UpsampleNearest((2, 2), name="up"), *block(2, "c")]
+    return network(*steps, *([layers.Conv2D(1, 1, name="head")] if head else []))
+
+
+def test_a_block_of_one_width_can_go_and_one_behind_an_upsampling_can_come_before_it() -> None:
+    found = by_name(small())
+
+    assert list(found) == ["block:b_depthwise", "upsampling:c_depthwise"]
+    assert found["block:b_depthwise"].chain[0] == "b_depthwise"
+    assert found["block:b_depthwise"].chain[-1] == "b_out"
+    assert found["upsampling:c_depthwise"].upsampling == "up"
+    assert found["upsampling:c_depthwise"].text == "c_depthwise to c_out before up"
+
+
+def test_without_a_block_the_network_is_that_of_its_other_layers() -> None:
+    model = small()
+    expected = network(
+        *block(4, "a"), UpsampleNearest((2, 2), name="up"), *block(2, "c"), layers.Conv2D(1, 1, name="head")
+    )
+    for layer in expected.layers:
+        layer.set_weights(model.get_layer(layer.name).get_weights() if layer.weights else [])
+
+    smaller = rewired_model(model, by_name(model)["block:b_depthwise"])
+
+    np.testing.assert_array_equal(output(smaller), output(expected))
+    assert [layer.name for layer in smaller.layers] == [layer.name for layer in expected.layers]
+
+
+def test_a_block_before_its_upsampling_is_a_quarter_of_the_work_and_keeps_all_weights() -> None:
+    model = small()
+    later = rewired_model(model, by_name(model)["upsampling:c_depthwise"])
+
+    names = [layer.name for layer in later.layers]
+    assert names.index("up") == names.index("c_out") + 1
+    assert later.output_shape == model.output_shape
+    assert later.count_params() == model.count_params()
+    for layer in model.layers:
+        for ours, theirs in zip(later.get_layer(layer.name).get_weights(), layer.get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    work = {"before": 32 * 32 * (4 * 9 + 4 * 2), "after": 16 * 16 * (4 * 9 + 4 * 2)}
+    saved = summarise(architecture_of(model)).macs - summarise(architecture_of(later)).macs
+    assert saved == work["before"] - work["after"]
+
+
+def test_what_works_on_pixels_alone_commutes_with_nearest_upsampling() -> None:
+    model = network(
+        *block(4, "a"), UpsampleNearest((2, 2), name="up"), layers.Conv2D(2, 1, activation="relu", name="head")
+    )
+    (rewiring,) = (found for found in rewirings(model) if found.kind == "upsampling")
+
+    later = rewired_model(model, rewiring)
+
+    np.testing.assert_allclose(output(later), output(model), atol=1e-6)
+    assert lost_share(model, later, rewiring, IMAGES) < 1e-12
+
+
+def test_the_lost_share_is_the_change_of_what_is_read_behind_the_chain() -> None:
+    model = small()
+    rewiring = by_name(model)["block:b_depthwise"]
+    tensors = keras.Model(model.input, [model.get_layer("b_out").output, model.get_layer("a_out").output])
+    before, after = (np.asarray(values, np.float64) for values in tensors(IMAGES))
+
+    lost = lost_share(model, rewired_model(model, rewiring), rewiring, IMAGES)
+
+    assert lost == pytest.approx(np.square(after - before).mean() / before.var(), rel=1e-5)
+
+
+def test_what_another_layer_reads_or_joins_stays() -> None:
+    image = keras.Input((16, 16, 3), name="image")
+    a = layers.Conv2D(4, 3, padding="same", name="a")(image)
+    b = layers.Conv2D(4, 3, padding="same", name="b")(a)
+    joined = layers.Add(name="sum")([a, b])  # without b it would be twice a
+    c = layers.Conv2D(4, 3, padding="same", strides=2, name="c")(joined)
+    up = UpsampleNearest((2, 2), name="up")(c)
+    skip = layers.Concatenate(name="skip")([up, joined])  # nothing behind it can come before up
+    shared = layers.Conv2D(8, 3, padding="same", name="shared")
+    d = shared(shared(skip))
+    model = drawn(keras.Model(image, layers.Conv2D(1, 1, name="head")(d)))
+
+    assert rewirings(model) == ()
+
+
+def test_the_default_network_offers_five_blocks_and_both_upsamplings() -> None:
+    assert list(by_name(create_nano_u((16, 16, 3), [2, 3], 4))) == [
+        "block:encoder1_block2_depthwise",
+        "block:encoder2_block2_depthwise",
+        "block:bottleneck_block2_depthwise",
+        "upsampling:decoder1_block1_depthwise",
+        "block:decoder1_block2_depthwise",
+        "upsampling:decoder2_block1_depthwise",
+        "block:decoder2_block2_depthwise",
+    ]
+
+
+def test_it_goes_on_from_a_rewired_network() -> None:
+    model = small()
+    for name in ("upsampling:c_depthwise", "block:b_depthwise"):
+        model = rewired_model(model, by_name(model)[name])
+
+    assert list(by_name(model)) == ["upsampling:head"]
+    model.compile(loss="mse")
+    model.fit(IMAGES, output(model), verbose=0)
