@@ -92,6 +92,21 @@ def test_a_users_own_network_is_analyzed_and_shrunk(
     assert np.isfinite(small.predict(np.zeros((1, 16, 16, 3), np.float32), verbose=0)).all()
 
 
+def test_a_shrunken_network_can_be_trained_for_int8_and_its_export_keeps_the_trained_ranges(
+    tiny_run: Path, tmp_path: Path
+) -> None:
+    small = tmp_path / "small"
+    fast = ("--steps", "1", "--tuning-epochs", "0", "--final-epochs", "0", "--max-iou-drop", "1")
+
+    assert (
+        main(["shrink", str(tiny_run), "--run-dir", str(small), *fast, "--qat", "--set", "quantization.epochs=1"]) == 0
+    )
+    assert main(["export", str(small)]) == 0
+
+    assert json.loads((small / "metrics.json").read_text())["quantization_aware"]["epochs"] == 1
+    assert json.loads((small / "export" / "export.json").read_text())["calibration_images"] == 0
+
+
 def test_fine_tuning_listens_to_a_teacher(tiny_run: Path, tmp_path: Path) -> None:
     arguments = ("--max-iou-drop", "1", "--steps", "1", "--tuning-epochs", "1", "--final-epochs", "0", "--lr", "0.05")
     teacher = Path(shutil.copytree(tiny_run, tmp_path / "teacher"))

@@ -35,6 +35,14 @@ def shrink_command(
         str | None,
         typer.Option(metavar="MODEL", help="Fine-tune with it; the run's own by default.", show_default=False),
     ] = None,
+    qat: Annotated[
+        bool | None,
+        typer.Option(
+            "--qat/--no-qat",
+            help="At the end train under int8 arithmetic; as the run was by default.",
+            show_default=False,
+        ),
+    ] = None,
     run_dir: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where files go: MODEL-shrunk; call again to resume.")
     ] = None,
@@ -72,7 +80,11 @@ def shrink_command(
         learning_rate=lr,
     )
     import_user_modules(modules or ())
-    settings = [*(overrides or ()), *([f"teacher_weights={teacher}", "use_distillation=true"] if teacher else [])]
+    settings = list(overrides or ())
+    if teacher:
+        settings += [f"teacher_weights={teacher}", "use_distillation=true"]
+    if qat is not None:
+        settings.append(f"quantization.aware={str(qat).lower()}")
     with step_bars() as step:
         if dry_run:
             _show_plan(plan_shrinking(model, options, data=data, overrides=settings, progress=step))

@@ -24,11 +24,13 @@ from nano_u.surgery import channel_groups, cut_channels, measure_readers, remova
 from nano_u.training.checkpoint import BestModel
 from nano_u.training.reproducibility import prepare_process
 from nano_u.workflows.prediction import float_predictor_of
+from nano_u.workflows.refining import Refined, refine
 from nano_u.workflows.shrink_log import ShrinkLog
 from nano_u.workflows.shrink_moves import Measured, Move, moves
 from nano_u.workflows.shrink_options import Progress, ShrinkObserver, ShrinkOptions
 from nano_u.workflows.source import ModelSource, find_model, floor_of, split_of
 from nano_u.workflows.teacher import Teacher, fit, load_teacher
+from nano_u.workflows.training import TrainingObserver
 
 if TYPE_CHECKING:
     import keras
@@ -108,6 +110,8 @@ def shrink_model(
     loses more than `max_iou_drop` is undone; these layers then wait until others were undone too, and their next cut is
     half as large. Validation images decide; test images are looked at once, at the end.
 
+    A network that was trained under int8 arithmetic, or is to be (`quantization.aware`), is so again at the end.
+
     Writes a run directory (`<run>-shrunk` by default) with `best.keras`, `shrink.json`, `shrink.csv`, `shrink.png`, and
     the network after each step that was kept. Called again with the same options, it goes on where it was interrupted.
 
@@ -171,7 +175,7 @@ def _begin(
     given = source.config
     config = given.model_copy(
         update={
-            "quantization": given.quantization.model_copy(update={"aware": False}),
+            "quantization": given.quantization.model_copy(update={"from_first_epoch": False}),
             "nas": given.nas.model_copy(update={"enabled": False}),
             "feature_layers": {},
         }
@@ -302,6 +306,7 @@ def _finish(work: _Work) -> Shrunk:
     architecture = architecture_of(work.model)
     write_architecture(architecture, run.graph_path)
     validation = _evaluated(work.model, work.splits["val"], floor)
+    refined = _refined(work) if work.config.quantization.aware else None
     before = after = None
     if len(work.splits.get("test", ())):
         first = load_model(work.source.path)
@@ -317,8 +322,18 @@ def _finish(work: _Work) -> Shrunk:
         "test_before": None if before is None else before.to_dict(),
         "test_after": None if after is None else after.to_dict(),
     }
+    if refined is not None:
+        metrics["quantization_aware"] = refined.record(_evaluated(refined.model, work.splits["val"], floor))
     write_json(run.metrics_path, metrics)
     return Shrunk(run, tuple(steps), over, before, after)
+
+
+def _refined(work: _Work) -> Refined:
+    """The smaller network trained under int8 arithmetic too, as the one it came from was."""
+    done = _part(work.observer.progress, "training under int8 arithmetic")
+    callbacks = () if done is None else (_epochs_done(done, work.config.quantization.epochs),)
+    observer = TrainingObserver(callbacks=callbacks, teaching=_part(work.observer.progress, "asking the teacher"))
+    return refine(work.model, work.log.run, work.config, work.splits, teacher=work.teacher, observer=observer)
 
 
 def _tune_at_the_end(work: _Work) -> None:
@@ -358,7 +373,13 @@ def _tuned(work: _Work, network: keras.Model, epochs: int) -> keras.Model:
     """The best epoch of more training of `network`, which is changed; NonFiniteLossError where there is none."""
     if not epochs:
         return network
-    config = work.config.model_copy(update={"epochs": epochs, "learning_rate": work.options.learning_rate})
+    config = work.config.model_copy(
+        update={
+            "epochs": epochs,
+            "learning_rate": work.options.learning_rate,
+            "quantization": work.config.quantization.model_copy(update={"aware": False}),
+        }
+    )
     path, progress = work.log.run.path / "tuned.keras", work.observer.progress
     callbacks: list[Callback] = [BestModel(path)]
     if (done := _part(progress, "fine-tuning")) is not None:
