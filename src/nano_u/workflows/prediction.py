@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from nano_u.data import ImageSet, as_floats
 from nano_u.errors import ModelError
+from nano_u.runs import RunDirectory
 
 if TYPE_CHECKING:
     import keras
@@ -43,6 +44,18 @@ def load_predictor(path: Path) -> Predictor:
     from nano_u.models import load_model
 
     return float_predictor_of(load_model(path))
+
+
+def device_model(path: Path) -> Path:
+    """The int8 model that `path` names: a `.tflite`, an export folder or a run that was exported."""
+    if path.suffix == ".tflite":
+        return path
+    for candidate in (path / "model.tflite", RunDirectory(path).export_dir / "model.tflite"):
+        if candidate.is_file():
+            return candidate
+    if path.exists():
+        raise ModelError(f"{path}: holds no int8 model, which is what runs on the device; run nano-u export first")
+    raise ModelError(f"{path}: no such model file, export folder or run directory")
 
 
 def float_predictor_of(model: keras.Model) -> Predictor:
