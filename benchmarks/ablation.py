@@ -45,7 +45,7 @@ from nano_u.workflows.source import floor_of
 
 NETWORKS: dict[str, tuple[str, ...]] = {
     "default": (),
-    "published": (*VARIANTS["published"], "model.blocks_per_stage=1"),
+    "published": VARIANTS["published"],
 }
 TEACHERS: dict[str, tuple[str, ...]] = {
     "default": (),
