@@ -14,6 +14,7 @@ import nano_u
 
 QUICK_PACKAGES = (
     "cli",
+    "codegen",
     "config",
     "data",
     "deploy",
@@ -23,6 +24,7 @@ QUICK_PACKAGES = (
     "redundancy",
     "reporting",
     "runs",
+    "toolchain",
 )
 PACKAGES = sorted(module.name for module in pkgutil.iter_modules(nano_u.__path__) if module.ispkg)
 

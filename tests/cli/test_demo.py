@@ -30,12 +30,12 @@ def test_the_table_repeats_the_evaluation_files_and_every_path_it_names_is_there
     exported = json.loads((run / "export" / "export.json").read_text())["accuracy"]["int8"]["pooled"]
     expected = (evaluated["metrics"], exported["metrics"], evaluated["floor"])
     assert iou_row(printed.out) == [f"{part['iou']:.3f}" for part in expected]
-    stages = ("training on synthetic terrain", "evaluating", "exporting to int8", "writing the report")
+    stages = ("training on synthetic", "evaluating", "exporting to int8", "writing C files", "writing the report")
     assert all(stage in printed.err for stage in stages)
     named = [
         Path(match[1]) for match in re.finditer(r"^  [^:]+: (\S.*)$", printed.out.split("look at:")[1], re.MULTILINE)
     ]
-    assert len(named) == 6
+    assert len(named) == 7
     assert [path for path in named if not path.exists()] == []
     assert printed.out.splitlines()[-1] == f"report, all of it on one page: {run / 'report.html'}"
     assert f"nano_u in {run.name}" in (run / "report.html").read_text()

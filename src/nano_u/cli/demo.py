@@ -25,7 +25,7 @@ def demo_command(
         Path | None, typer.Option(metavar="DIR", help="Where files go; a new folder under runs/ otherwise.")
     ] = None,
 ) -> None:
-    """Train on synthetic terrain under the redundancy monitor, evaluate, export to int8, and write the report."""
+    """Train on synthetic terrain under the redundancy monitor, evaluate, export to int8 and C, and write the report."""
     from nano_u.cli.progress import step_bars
     from nano_u.cli.redundancy_summary import most_redundant_table
     from nano_u.cli.train import show_cost
@@ -65,6 +65,15 @@ def _summary(demo: Demo) -> Table:
     table.add_row("weights", "", f"{summary.weight_bytes:,} bytes", "")
     table.add_row("RAM, peak of activations", "", f"{summary.peak_activation_bytes:,} bytes", "")
     table.add_row("RAM, TensorFlow Lite Micro arena", "", "not recorded" if arena is None else f"{arena:,} bytes", "")
+    certificate = demo.bundle.certificate
+    memory, accuracy = certificate.memory, certificate.accuracy
+    stack = "" if memory.stack_bytes is not None else " and stack"
+    table.add_row("RAM of the C files", "", f"{memory.ram_bytes:,} bytes{stack}", "")
+    code = "" if memory.code_bytes is not None else " and code"
+    table.add_row("flash of the C files", "", f"{memory.flash_bytes:,} bytes{code}", "")
+    if accuracy is not None and accuracy.iou is not None:
+        floor_iou = "-" if accuracy.floor is None else f"{accuracy.floor:.3f}"
+        table.add_row("IoU on the device, from camera bytes", "", f"{accuracy.iou:.3f}", floor_iou)
     return table
 
 
@@ -72,6 +81,8 @@ def _say_where(demo: Demo) -> None:
     run, verified = demo.trained.run, demo.exported.record.verification
     if verified is not None and verified.equal_to_micro:
         console.note(f"\nint8 output equals TensorFlow Lite Micro bit for bit on {verified.images} images")
+    ran = [witness for witness in demo.bundle.certificate.witnesses if witness.equal]
+    console.note(f"\nthe C files gave the same bytes, as did all {len(ran)} that computed them")
     console.note(f"\ndone in {demo.seconds:.0f} s; look at:")
     monitored = demo.trained.monitored
     redundancy = () if monitored is None else (("redundancy over training", monitored.folder),)
@@ -80,6 +91,7 @@ def _say_where(demo: Demo) -> None:
         ("precision and recall", demo.evaluated.folder / "precision_recall.png"),
         ("accuracy table", demo.evaluated.folder / "table.txt"),
         ("int8 model", demo.exported.tflite),
+        ("C files with their certificate", demo.bundle.folder),
         ("learning curves", run.path / "history.png"),
         *redundancy,
     ):

@@ -8,13 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nano_u.cli import console
+from nano_u.data.camera_pixels import PixelName
+from nano_u.errors import ConfigError
 
 if TYPE_CHECKING:
+    from nano_u.workflows.c_export import CBundle
     from nano_u.workflows.export import Export
+
+_C_PANEL = "C files"
 
 
 def export_command(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Run directory or .keras file.", show_default=False)],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL", help="Run directory or .keras file; with --c also a .tflite.", show_default=False
+        ),
+    ],
     data: Annotated[
         str | None, typer.Option(metavar="DIR", help="Folder of images and masks; the run's own by default.")
     ] = None,
@@ -47,14 +57,50 @@ def export_command(
     sensitivity: Annotated[
         bool, typer.Option("--sensitivity", help="Also show which layers lose most by int8, worst first.")
     ] = False,
+    c: Annotated[
+        Path | None,
+        typer.Option("--c", metavar="DIR", help="Also write C files, proven byte for byte.", rich_help_panel=_C_PANEL),
+    ] = None,
+    camera: Annotated[PixelName, typer.Option(help="What the camera sends.", rich_help_panel=_C_PANEL)] = "rgb888",
+    target: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CHIP",
+            help="Fail where it has too little RAM or flash.",
+            show_default=False,
+            rich_help_panel=_C_PANEL,
+        ),
+    ] = None,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full", help="Prove with all compilers, sanitizers and emulated cores.", rich_help_panel=_C_PANEL
+        ),
+    ] = False,
     overrides: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE...", help="After MODEL: for example dataset.mask_suffix=_mask."),
     ] = None,
 ) -> None:
-    """Write model.tflite (int8 in and out), check its operators, compare with TensorFlow Lite Micro and with float."""
+    """Write model.tflite (int8 in and out), check its operators, compare with TensorFlow Lite Micro and with float.
+
+    With --c also a bundle that computes the mask row by row in a fraction of an interpreter's RAM: C99 sources, build
+    files, a self-test, and a certificate of who computed the same bytes.
+    """
     from nano_u.cli.progress import step_bars
+    from nano_u.graph.chips import get_chip
+    from nano_u.workflows.c_export import ProofOptions, bundle_export, bundle_model
     from nano_u.workflows.export import export_model
+
+    chip = get_chip(target) if target else None
+    if c is None and (chip is not None or full):
+        raise ConfigError("--target and --full are about the C files; add --c DIR")
+    proof = ProofOptions(camera, chip, full, split, data, overrides or ())
+    if model.suffix == ".tflite" and c is not None:
+        with step_bars() as step:
+            bundle = bundle_model(model, model, c, proof, name=model.stem, progress=step)
+        _finish_bundle(bundle)
+        return
 
     with step_bars() as step:
         export = export_model(
@@ -73,6 +119,10 @@ def export_command(
             progress=step,
         )
     show_export(export)
+    if c is not None:
+        with step_bars() as step:
+            bundle = bundle_export(model, export, c, proof, progress=step)
+        _finish_bundle(bundle)
 
 
 def show_export(export: Export) -> None:
@@ -95,3 +145,25 @@ def show_export(export: Export) -> None:
     console.note(f"model: {export.tflite}\nrecord: {export.folder / 'export.json'}")
     if export.stock_keras is not None:
         console.note(f"stock Keras: {export.stock_keras}")
+
+
+def _finish_bundle(bundle: CBundle) -> None:
+    show_bundle(bundle)
+    bundle.raise_unfit()
+
+
+def show_bundle(bundle: CBundle) -> None:
+    """Who computed the same bytes, what the C takes, and how good it is from the camera's bytes on."""
+    from nano_u.reporting.certificate import memory_table, witness_table
+
+    out, certificate = console.results(), bundle.certificate
+    out.print()
+    out.print(witness_table(certificate))
+    out.print()
+    out.print(memory_table(certificate.memory))
+    accuracy = certificate.accuracy
+    if accuracy is not None:
+        console.note(f"\nIoU on the device, {accuracy.split}: {accuracy.text}")
+    if bundle.no_camera is not None:
+        console.note(f"\nno camera: {bundle.no_camera}")
+    console.note(f"C: {bundle.folder}; prove it again: nano-u verify {bundle.folder}")

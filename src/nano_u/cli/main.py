@@ -37,7 +37,8 @@ COMMANDS: tuple[Command | Group, ...] = (
     Command("shrink", "Take redundant filters out, as far as accuracy holds.", "nano_u.cli.shrink:shrink_command"),
     Command("plot", "Pictures and advice from the monitor's files.", "nano_u.cli.plot:plot_command"),
     Command("report", "One self-contained HTML page of a run, or of several.", "nano_u.cli.report:report_command"),
-    Command("export", "Write and check the int8 model of a run.", "nano_u.cli.export:export_command"),
+    Command("export", "Write and check the int8 model of a run, also as C.", "nano_u.cli.export:export_command"),
+    Command("verify", "Prove a bundle of C files again.", "nano_u.cli.verify:verify_command"),
     Group(
         "experiments",
         "Named experiments of a YAML file.",

@@ -42,12 +42,12 @@ def pipeline_command(
         ),
     ] = None,
 ) -> None:
-    """Teacher, distilled and quantisation-aware student, int8 model, comparison with the device, report: one command.
+    """Teacher, distilled and quantisation-aware student, int8 model, proven C files, report: one command.
 
     Interrupt it at any time and give the same command again: a training that was finished is kept, one that was
     interrupted is done afresh; export, evaluation and report are always done again.
     """
-    from nano_u.cli.export import show_export
+    from nano_u.cli.export import show_bundle, show_export
     from nano_u.cli.progress import step_bars
     from nano_u.training.progress import TrainingProgress
     from nano_u.workflows.pipeline import plan_pipeline, run_pipeline
@@ -80,5 +80,6 @@ def pipeline_command(
             for line in lines:
                 line.close()
     show_export(piped.exported)
+    show_bundle(piped.bundle)
     console.note(f"\ndone in {piped.seconds / 60:.1f} minutes; report: {piped.report.path}")
     piped.raise_problems()

@@ -20,8 +20,8 @@ def resize_nearest(
 ) -> Int8Images:
     """RESIZE_NEAREST_NEIGHBOR: every output pixel copies one input pixel."""
     height, width, _ = sources[0].shape
-    rows = _nearest(height, target.shape[0], op)
-    columns = _nearest(width, target.shape[1], op)
+    rows = nearest_indices(height, target.shape[0], op)
+    columns = nearest_indices(width, target.shape[1], op)
     return values[0][:, rows][:, :, columns]
 
 
@@ -30,8 +30,8 @@ def resize_bilinear(
 ) -> Int8Images:
     """RESIZE_BILINEAR: a mean of four pixels with weights in 1/1024, rounded half away from stored zero."""
     height, width, _ = sources[0].shape
-    rows = _between(height, target.shape[0], op)
-    columns = _between(width, target.shape[1], op)
+    rows = bilinear_neighbours(height, target.shape[0], op)
+    columns = bilinear_neighbours(width, target.shape[1], op)
     pixels = values[0].astype(np.int64)
     weights = rows.weight[:, np.newaxis, np.newaxis]
     mixed = pixels[:, rows.lower] * (ONE - weights) + pixels[:, rows.upper] * weights
@@ -41,7 +41,7 @@ def resize_bilinear(
     return result
 
 
-def _nearest(size: int, result: int, op: QuantizedOp) -> npt.NDArray[np.intp]:
+def nearest_indices(size: int, result: int, op: QuantizedOp) -> npt.NDArray[np.intp]:
     """Index of the input pixel that each output pixel copies, along one axis; float32, as the kernels have it."""
     positions = np.arange(result, dtype=np.float32) + np.float32(0.5 if op.half_pixel_centers else 0)
     if op.align_corners and result > 1:
@@ -60,7 +60,7 @@ class _Neighbours(NamedTuple):
     weight: npt.NDArray[np.int64]
 
 
-def _between(size: int, result: int, op: QuantizedOp) -> _Neighbours:
+def bilinear_neighbours(size: int, result: int, op: QuantizedOp) -> _Neighbours:
     if op.align_corners and result > 1:
         step = (ONE * (size - 1) + (result - 1) // 2) // (result - 1)
     else:

@@ -100,6 +100,11 @@ class RunDirectory:
         return self.path / "export"
 
     @property
+    def certificate_path(self) -> Path:
+        """What was proven of the C files that were made of the export, wherever they went."""
+        return self.export_dir / "certificate.json"
+
+    @property
     def lock_path(self) -> Path:
         """Present while a process writes here."""
         return self.path / "run.lock"

@@ -1,4 +1,4 @@
-"""The whole main job once, on built-in synthetic terrain: train under the monitor, evaluate, export, report."""
+"""The whole main job once, on built-in synthetic terrain: train under the monitor, evaluate, export, prove, report."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nano_u.config import ExperimentConfig, load_experiment
+from nano_u.workflows.c_export import CBundle, ProofOptions, bundle_export
 from nano_u.workflows.evaluate import EvaluationRun, evaluate_model
 from nano_u.workflows.export import Export, Progress, export_model
 from nano_u.workflows.report import WrittenReport, write_report
@@ -23,6 +24,7 @@ class Demo:
     trained: TrainingRun
     evaluated: EvaluationRun
     exported: Export
+    bundle: CBundle
     report: WrittenReport
     seconds: float
 
@@ -45,7 +47,7 @@ def run_demo(
     stage: Callable[[str], None] = lambda name: None,
     progress: Progress | None = None,
 ) -> Demo:
-    """Train, evaluate on the test split, export with the default settings, and put it on one page.
+    """Train, evaluate on the test split, export with the default settings, prove its C, and put it on one page.
 
     `stage` is told what begins.
     """
@@ -56,6 +58,9 @@ def run_demo(
     evaluated = evaluate_model(trained.run.path)
     stage("exporting to int8")
     exported = export_model(trained.run.path, progress=progress)
+    stage("writing C files and proving their bytes")
+    bundle = bundle_export(trained.run.path, exported, exported.folder / "c", ProofOptions(), progress=progress)
+    bundle.raise_unfit()
     stage("writing the report")
     report = write_report([trained.run.path])
-    return Demo(trained, evaluated, exported, report, time.perf_counter() - started)
+    return Demo(trained, evaluated, exported, bundle, report, time.perf_counter() - started)

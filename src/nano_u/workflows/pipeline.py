@@ -14,6 +14,7 @@ from nano_u.models import create_model_from_config
 from nano_u.runs import RunDirectory, read_json
 from nano_u.training.distillation import check_teacher
 from nano_u.training.reproducibility import prepare_process
+from nano_u.workflows.c_export import CBundle, ProofOptions, bundle_export
 from nano_u.workflows.evaluate import evaluate_model
 from nano_u.workflows.export import Export, Progress, export_model
 from nano_u.workflows.monitoring import check_layers
@@ -59,14 +60,17 @@ class Piped:
 
     student: RunDirectory
     exported: Export
+    bundle: CBundle
     report: WrittenReport
     seconds: float
 
     def raise_problems(self) -> None:
-        """BudgetError where int8 loses more than it may, RunError where the report lacks a part; all files are there.
+        """DeployError where the C gives other bytes, BudgetError where int8 loses more than it may, RunError where the
+        report lacks a part; all files are there.
 
-        The first is told where there are both: the second stands in the report.
+        The first is told where there are several: the others stand in the report.
         """
+        self.bundle.raise_unfit()
         self.exported.raise_drop()
         self.report.raise_problems()
 
@@ -141,8 +145,10 @@ def run_pipeline(
     exported = export_model(student.path, progress=progress, raise_drop=False)
     stage(f"evaluating on the {exported.split} images")
     evaluate_model(student.path, split=exported.split)
+    stage("writing C files and proving their bytes")
+    bundle = bundle_export(student.path, exported, exported.folder / "c", ProofOptions(), progress=progress)
     stage("writing the report")
-    return Piped(student, exported, write_report([student.path]), time.perf_counter() - started)
+    return Piped(student, exported, bundle, write_report([student.path]), time.perf_counter() - started)
 
 
 def _train(config: ExperimentConfig, path: Path, what: str, observer: ObserverOf, stage: Stage) -> None:

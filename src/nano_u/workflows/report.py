@@ -141,6 +141,7 @@ def _run_sections(report: RunReport) -> tuple[tuple[str, str], ...]:
         ("redundancy", "Redundancy", report.redundancy),
         ("shrinking", "Shrinking", report.shrink_steps),
         ("device", "On the device", report.memory or report.int8),
+        ("chip", "On the chip", report.chip),
         ("provenance", "Provenance", report.facts or report.config_text),
     )
     return tuple((anchor, name) for anchor, name, part in sections if part)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tests.reporting.html.small_certificate import TFLITE_SHA, small_certificate
 from tests.reporting.made_run import write_records
 
 from nano_u.config import DatasetConfig, ExperimentConfig, QuantizationConfig, config_to_yaml
@@ -40,7 +41,7 @@ PLAIN = Names()
 
 
 def write_small_run(path: Path, *, names: Names = PLAIN, seed: int = 0, size: tuple[int, int] = (8, 8)) -> Path:
-    """A trained, monitored, evaluated and exported run; `size` is that of the gallery's images."""
+    """A trained, monitored, evaluated, exported and certified run; `size` is that of the gallery's images."""
     run, network = RunDirectory(path), small_network(names)
     path.mkdir(parents=True)
     config = ExperimentConfig(seed=seed, data=names.data, dataset=DatasetConfig(mask_suffix=names.setting))
@@ -57,6 +58,7 @@ def write_small_run(path: Path, *, names: Names = PLAIN, seed: int = 0, size: tu
     save_gallery(folder / "gallery.npz", choose_gallery(logits, image_set))
     run.export_dir.mkdir()
     write_json(run.export_dir / "export.json", _export(evaluation, _evaluate(image_set, logits - 0.3)))
+    write_json(run.certificate_path, small_certificate(layer=names.layer, model=names.model).to_dict())
     write_monitor(path / "nas", network, seed)
     return path
 
@@ -162,6 +164,7 @@ def _export(before: Evaluation, after: Evaluation) -> dict[str, Any]:
     return {
         "format": 1,
         "model": "nano_u",
+        "sha256": TFLITE_SHA,
         "summary": {
             "file_bytes": 44_832,
             "weight_bytes": 17_115,

@@ -365,6 +365,18 @@ def test_the_page_never_scrolls_sideways(
     assert picture.stat().st_size > 10_000
 
 
+@pytest.mark.parametrize("width", [1280, 800])
+def test_long_names_of_compilers_leave_every_column_of_the_certificate_in_sight(
+    driver: Any, pages: dict[str, Path], width: int
+) -> None:
+    open_page(driver, pages["plain"], width=width)
+    driver.execute_script("document.querySelectorAll('details').forEach(part => { part.open = true; })")
+
+    parts = "document.getElementById('chip').parentElement.querySelectorAll('.scroll')"
+    widths = driver.execute_script(f"return [...{parts}].map(part => part.scrollWidth - part.clientWidth)")
+    assert widths == [0, 0, 0, 0]
+
+
 @pytest.mark.parametrize("scheme", THEMES)
 def test_paper_is_white_and_shows_no_buttons(driver: Any, pages: dict[str, Path], scheme: str, tmp_path: Path) -> None:
     open_page(driver, pages["plain"], scheme=scheme)

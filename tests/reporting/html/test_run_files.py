@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.reporting.html.small_certificate import small_certificate
 from tests.reporting.html.small_run import EPOCHS, refine_small_run, small_network
 
 from nano_u.config import QuantizationConfig, ThresholdsConfig
@@ -49,6 +50,7 @@ def test_a_complete_run_is_read_whole(run: Path) -> None:
     assert files.exported.float_evaluation == evaluated.evaluation
     assert files.exported.int8_evaluation is not None
     assert files.exported.int8_evaluation.pooled.metrics.iou != evaluated.evaluation.pooled.metrics.iou
+    assert files.certificate == small_certificate()
 
 
 def test_the_thresholds_are_those_of_the_run(run: Path) -> None:
@@ -69,7 +71,7 @@ def test_a_run_that_has_only_begun_has_empty_parts_and_no_problem(tmp_path: Path
     assert files.is_run
     parts = (files.provenance, files.metrics, files.validation, files.history, files.architecture, files.monitored)
     assert parts == (None,) * 6
-    assert (files.evaluated, files.exported) == ((), None)
+    assert (files.evaluated, files.exported, files.certificate) == ((), None, None)
 
 
 def test_a_folder_of_a_monitors_files_is_enough(run: Path) -> None:
@@ -103,6 +105,7 @@ DAMAGED = [
     ("evaluation/test/metrics.json", "evaluation test", {"evaluated"}),
     ("evaluation/test/gallery.npz", "gallery test", {"gallery"}),
     ("export/export.json", "int8 model", {"exported"}),
+    ("export/certificate.json", "certificate", {"certificate"}),
 ]
 
 
@@ -128,6 +131,7 @@ def test_a_damaged_file_is_named_and_everything_else_is_read(
         "evaluated": files.evaluated,
         "gallery": files.evaluated and files.evaluated[0].gallery,
         "exported": files.exported,
+        "certificate": files.certificate,
     }
     missing = {key for key, value in found.items() if not value}
     assert missing | {"configuration", "gallery"} == lost | {"configuration", "gallery"}
@@ -164,6 +168,19 @@ RECORDS: list[tuple[str, Damage, str, str]] = [
         "accuracy of the int8 model",
         "of different images",
     ),
+    ("export/certificate.json", lambda record: record.pop("memory"), "certificate", r"this version \(memory\)"),
+    (
+        "export/certificate.json",
+        lambda record: record["witnesses"][2].update(sha256=None),
+        "certificate",
+        r"witnesses\.2 needs outputs",
+    ),
+    (
+        "export/certificate.json",
+        lambda record: record.update(tflite_sha256="0" * 64),
+        "certificate",
+        "is of another model than the one exported last",
+    ),
 ]
 
 
@@ -191,6 +208,12 @@ def test_an_export_without_verification_or_accuracy_is_no_damage(run: Path) -> N
     assert files.exported.sizes is not None
     assert files.exported.sizes.arena_bytes is None
     assert (files.exported.float_evaluation, files.exported.int8_evaluation) == (None, None)
+
+
+def test_the_certificate_of_a_model_whose_record_is_damaged_is_still_shown(run: Path) -> None:
+    (run / "export/export.json").write_text("{")
+
+    assert read_run_files(run).certificate == small_certificate()
 
 
 def test_a_folder_in_the_place_of_a_file_is_a_problem_of_its_part(run: Path) -> None:

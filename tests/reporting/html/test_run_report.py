@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import itertools
 import json
 import shutil
@@ -9,11 +10,13 @@ from typing import Any
 
 import pytest
 from tests.reporting.html.parsed_page import Element, ParsedPage
+from tests.reporting.html.small_certificate import LONG_COMPILER, small_certificate, with_other_bytes
 from tests.reporting.html.small_run import EPOCHS, refine_small_run, small_network, write_monitor
 
 from nano_u.errors import RunError
 from nano_u.evaluation import Evaluation, load_gallery
 from nano_u.graph import layer_costs, nano_u, summarise
+from nano_u.reporting.certificate import Certificate
 from nano_u.reporting.html.page import render_page
 from nano_u.reporting.html.run_files import read_run_files
 from nano_u.reporting.html.run_report import MOST_GALLERIES, MOST_MATRICES, MOST_STEPS, RunReport, run_report
@@ -169,6 +172,71 @@ def test_the_cost_table_is_that_of_the_architecture(page: ParsedPage) -> None:
     assert table.column("MACs") == [f"{cost.macs:,}" if cost.macs else "0" for cost in costs]
 
 
+def certify(run: Path, certificate: Certificate) -> Path:
+    (run / "export/certificate.json").write_text(json.dumps(certificate.to_dict()))
+    return run
+
+
+def test_the_section_of_the_chip_holds_the_certificates_numbers(page: ParsedPage) -> None:
+    assert page.one("h2", id_="chip").text == "On the chip"
+    assert "Proven: 6 computations, 4 of them by the C, gave the same bytes" in page.text
+    table = page.table("Certificate of nano_u")
+    assert table.column("computed by")[-2:] == [f"C, emulated cortex-m7, {LONG_COMPILER}", "C, emulated cortex-m33"]
+    assert table.column("outputs") == ["equal"] * 6 + ["not run: qemu-system-arm is not installed"]
+    assert table.column("SHA-256")[0] == "0ab1c894337c"
+    assert table.column("instructions") == ["-"] * 4 + ["21,600", "6,950", "-"]
+    assert ["RAM in all", "3,700"] in page.table("Memory on the chip").body
+    stages = page.table("Stages of the C")
+    assert stages.column("layers") == ["input_image", "encoder_depthwise, encoder_pointwise", "logits"]
+    assert stages.foot == [["all", "", "1,000", "-", "", "2,176"]]
+    values = [element.text for element in page.all("dd") if element.attributes.get("class") == "value"]
+    assert values[-4:] == ["3,700 B", "27,027 B", "0.815", "6,950"]
+    (picture,) = [figure for figure in figures(page) if (figure.attributes["aria-label"] or "").startswith("Bytes")]
+    assert "3,700 bytes, 25% of the arena" in picture.text
+    assert "3 rows, 1,536 bytes" in picture.text
+    data = json.loads(page.one("script", id_="report-data").text)
+    assert data["certificate"] == json.loads(json.dumps(small_certificate().to_dict()))
+
+
+def test_other_bytes_are_the_first_thing_that_the_section_says(run: Path) -> None:
+    page = page_of(report_of(certify(run, with_other_bytes(small_certificate(), 3))))
+
+    (proof,) = [element for element in page.all("div") if element.attributes.get("class") == "proof bad"]
+    assert "Not safe to deploy: 1 of 6 computations gave other bytes than the reference kernels." in proof.text
+    assert "C from camera bytes, this machine, gcc 12.2.0 -O2" in proof.text
+    assert page.table("Certificate of nano_u").column("outputs")[3] == "DIFFERENT"
+
+
+def test_hostile_names_in_a_certificate_stay_text(run: Path) -> None:
+    hostile = "<script>alert(1)</script><img src=x onerror=alert(1)>"
+    certificate = small_certificate(layer=hostile, model=hostile)
+    witnesses = [dataclasses.replace(one, name=f"{one.name} {hostile}") for one in certificate.witnesses]
+    certificate = dataclasses.replace(certificate, witnesses=tuple(witnesses))
+    plain = page_of(report_of(run))
+
+    page = page_of(report_of(certify(run, with_other_bytes(certificate, 2))))
+
+    assert page.table(f"Certificate of {hostile}").column("computed by") == [one.name for one in witnesses]
+    assert page.table("Stages of the C").column("stage")[0] == f"{hostile}input"
+    assert [len(page.all(tag)) for tag in ("script", "img")] == [len(plain.all(tag)) for tag in ("script", "img")]
+    assert page.open_tags == []
+
+
+def test_a_damaged_certificate_costs_its_section_alone(run: Path) -> None:
+    (run / "export/certificate.json").write_text('{"model": "nano_u"}')
+
+    report = report_of(run)
+    page = page_of(report)
+
+    assert report.chip is None
+    ((part, message),) = report.problems
+    assert (part, report.missing) == ("certificate", ())
+    assert message.startswith(f"{run / 'export' / 'certificate.json'}: is no certificate of this version")
+    assert message in page.text
+    assert page.table("int8 model").body
+    assert [element for element in page.all("h2") if element.attributes["id"] == "chip"] == []
+
+
 @pytest.fixture
 def refined(run: Path) -> Path:
     """A distilled run that was fine-tuned under int8 arithmetic."""
@@ -282,6 +350,7 @@ def test_a_history_without_loss_and_iou_costs_its_picture_and_not_the_page(
         ("memory_timeline", "memory", "memory"),
         ("cost_table", "cost", "cost"),
         ("int8_tables", "int8 model", "int8"),
+        ("chip_section", "certificate", "chip"),
         ("iou_drop", "key numbers", "tiles"),
     ],
 )
@@ -322,6 +391,7 @@ def test_every_figure_has_a_label_and_ids_are_unique_over_all_of_them(page: Pars
         "Correlation",
         "Redundancy of every layer over training.",
         "Peak 2",
+        "Bytes that the C keeps",
     ]
     ids = [element.attributes["id"] for element in page.elements if "id" in element.attributes]
     assert len(ids) == len(set(ids))
@@ -425,6 +495,7 @@ def test_only_the_matrices_of_the_highest_scores_are_shown_in_network_order(tmp_
         ("evaluation", "accuracy on test images: nano-u evaluate {run}"),
         ("evaluation/test/gallery.npz", "gallery: nano-u evaluate {run}"),
         ("export", "int8 model: nano-u export {run}"),
+        ("export/certificate.json", "C for a chip, proven: nano-u export {run} --c DIR"),
         (
             "nas/nano_u_nas_correlations.npz",
             "nano_u_nas_correlations.npz is not there: no histograms and no correlation matrices.",

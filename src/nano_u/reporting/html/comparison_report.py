@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from nano_u.reporting.comparison_figure import compared_runs, draw_comparison
-from nano_u.reporting.html.run_report import Drawer, Picture
+from nano_u.reporting.html.page_parts import Drawer, Picture
 from nano_u.reporting.monitored_run import MonitoredRun
 from nano_u.reporting.pareto_figure import ParetoData, draw_pareto
 from nano_u.reporting.table import Table

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from nano_u.config import QuantizationConfig, ThresholdsConfig, load_experiment
-from nano_u.errors import NanoUError, RunError
+from nano_u.errors import DeployError, NanoUError, RunError
 from nano_u.evaluation import Evaluation, Gallery, load_gallery
 from nano_u.graph import Architecture, read_architecture
+from nano_u.reporting.certificate import Certificate, read_certificate
 from nano_u.reporting.export_tables import ExportSizes
 from nano_u.reporting.history import History, read_history
 from nano_u.reporting.metrics_search import was_monitored
@@ -66,6 +67,8 @@ class RunFiles:
     monitored: MonitoredRun | None = None
     evaluated: tuple[Evaluated, ...] = ()
     exported: Exported | None = None
+    certificate: Certificate | None = None
+    """Of the C that was made of the exported model."""
     shrinking: tuple[ShrinkStep, ...] = ()
     """How the network was made smaller, step by step; empty where it was trained as it is."""
     problems: dict[str, str] = field(default_factory=dict)
@@ -114,6 +117,8 @@ def read_run_files(path: Path) -> RunFiles:
     files.monitored = files.attempt("redundancy", lambda: _monitored(path))
     files.evaluated = _evaluations(files, run)
     files.exported = _exported(files, run)
+    if run.certificate_path.is_file():
+        files.certificate = files.attempt("certificate", lambda: _certificate(files.exported, run.certificate_path))
     if run.shrink_path.is_file():
         files.shrinking = files.attempt("shrinking", lambda: read_steps(run.shrink_path)) or ()
     return files
@@ -191,6 +196,14 @@ def _exported(files: RunFiles, run: RunDirectory) -> Exported | None:
     return files.attempt("accuracy of the int8 model", lambda: _compared(record, sizes, path)) or Exported(
         record, sizes
     )
+
+
+def _certificate(exported: Exported | None, path: Path) -> Certificate:
+    certificate = read_certificate(path)
+    recorded = None if exported is None else exported.record.get("sha256")
+    if recorded is not None and recorded != certificate.tflite_sha256:
+        raise DeployError(f"{path}: is of another model than the one exported last; run nano-u export --c again")
+    return certificate
 
 
 def _sizes(record: Mapping[str, Any], path: Path) -> ExportSizes:

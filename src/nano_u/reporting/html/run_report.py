@@ -10,7 +10,6 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from nano_u.evaluation import Evaluation, Gallery, GroupResult
@@ -25,11 +24,12 @@ from nano_u.reporting.gallery_figure import PANELS, panel_pictures
 from nano_u.reporting.heatmap_figure import draw_layer_scores, layer_heatmap
 from nano_u.reporting.history import History
 from nano_u.reporting.history_figure import draw_history
+from nano_u.reporting.html.chip_section import ChipSection, chip_section
 from nano_u.reporting.html.int8_tables import int8_tables
+from nano_u.reporting.html.page_parts import Drawer, Picture, Tile
 from nano_u.reporting.html.pictures import correlation_pixels, picture_uri
 from nano_u.reporting.html.provenance_facts import provenance_facts
 from nano_u.reporting.html.run_files import RunFiles
-from nano_u.reporting.html.themed_svg import themed_svg
 from nano_u.reporting.html.validation_table import validation_table
 from nano_u.reporting.memory_figure import draw_memory_timeline, memory_timeline
 from nano_u.reporting.monitored_run import MonitoredRun
@@ -49,23 +49,6 @@ MOST_GALLERIES = 3
 
 MOST_STEPS = 400
 """Logged steps among the page's data; of more, evenly chosen ones."""
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One number that a reader looks for first, with what it is to be read against."""
-
-    label: str
-    value: str
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A drawing and what it shows."""
-
-    svg: Markup
-    caption: str
 
 
 @dataclass(frozen=True)
@@ -118,6 +101,7 @@ class RunReport:
     memory: Picture | None
     cost: Table | None
     int8: tuple[Table, ...]
+    chip: ChipSection | None
     missing: tuple[str, ...]
     problems: tuple[tuple[str, str], ...]
     data: Mapping[str, Any]
@@ -149,22 +133,11 @@ def run_report(files: RunFiles) -> RunReport:
         memory=files.attempt("memory", lambda: _memory(files.architecture, draw)),
         cost=files.attempt("cost", lambda: _cost(files.architecture)),
         int8=files.attempt("int8 model", lambda: _int8(files)) or (),
+        chip=files.attempt("certificate", lambda: _chip(files, draw)),
         missing=_missing(files),
         problems=tuple(files.problems.items()),
         data=_data(files, found),
     )
-
-
-class Drawer:
-    """Figures to pictures, each with ids of its own."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def __call__(self, figure: Figure, caption: str) -> Picture:
-        """The figure as SVG with its caption."""
-        self.count += 1
-        return Picture(themed_svg(figure, label=caption, prefix=f"f{self.count}-"), caption)
 
 
 def _recommended(files: RunFiles) -> Recommendations | None:
@@ -340,6 +313,13 @@ def _int8(files: RunFiles) -> tuple[Table, ...]:
     return () if files.exported is None else int8_tables(files.exported)
 
 
+def _chip(files: RunFiles, draw: Drawer) -> ChipSection | None:
+    if files.certificate is None:
+        return None
+    sizes = None if files.exported is None else files.exported.sizes
+    return chip_section(files.certificate, draw, tflite_bytes=None if sizes is None else sizes.file_bytes)
+
+
 def _missing(files: RunFiles) -> tuple[str, ...]:
     """What the page could show and how to get it; of a folder that is no run directory, what the monitor left out."""
     absent = files.monitored.absent if files.monitored else ()
@@ -360,6 +340,7 @@ def _missing(files: RunFiles) -> tuple[str, ...]:
         ("redundancy", files.monitored, "redundancy: train with --enable-nas"),
         ("architecture", files.architecture, "cost and memory: graph.json is not there; `nano-u train` writes it"),
         ("int8 model", files.exported, f"int8 model: nano-u export {run}"),
+        ("certificate", files.certificate or not files.exported, f"C for a chip, proven: nano-u export {run} --c DIR"),
     )
     damaged = tuple(files.problems)
     missing = (text for part, found, text in hints if not found and not any(name.startswith(part) for name in damaged))
@@ -378,6 +359,7 @@ def _data(files: RunFiles, found: Recommendations | None) -> Mapping[str, Any]:
         "validation_teacher": _plain(files.teacher_validation),
         "evaluations": {entry.name: entry.evaluation.to_dict() for entry in files.evaluated},
         "int8": None if exported is None else exported.record,
+        "certificate": None if files.certificate is None else files.certificate.to_dict(),
         "shrinking": [step.to_dict() for step in files.shrinking],
         "redundancy": None if files.monitored is None else _redundancy_series(files.monitored),
         "recommendations": None if found is None else recommendations_to_dict(found),

@@ -1,0 +1,60 @@
+"""Exact bytes of a streaming plan: the state in RAM and the constants in flash."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nano_u.codegen.layout import Layout
+
+COUNTER_BYTES = 2
+"""Of each row counter, a uint16_t; the state's alignment too."""
+
+
+@dataclass(frozen=True)
+class StoredRows:
+    """One buffer of the state: `rows` rows of a tensor at a time. `name` is its member in C, `layer` the tensor's."""
+
+    name: str
+    layer: str
+    rows: int
+    row_bytes: int
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all its rows."""
+        return self.rows * self.row_bytes
+
+
+@dataclass(frozen=True)
+class MemoryPlan:
+    """RAM between calls (`state_bytes`: `buffers` and `counters`), flash for constants, and buffers on the stack.
+
+    `pixel_bytes` is the largest stage's share of the stack for values between its operators, without saved registers.
+    """
+
+    buffers: tuple[StoredRows, ...]
+    counters: int
+    constant_bytes: int
+    pixel_bytes: int
+
+    @property
+    def state_bytes(self) -> int:
+        """`sizeof` the state."""
+        used = self.counters * COUNTER_BYTES + sum(buffer.bytes for buffer in self.buffers)
+        return -(-used // COUNTER_BYTES) * COUNTER_BYTES
+
+
+def stored_rows(layout: Layout) -> tuple[StoredRows, ...]:
+    """The rings in the order of the graph, and the row that is given out."""
+    rings = [
+        StoredRows(f"ring_{layout.identifiers[tensor]}", tensor, layout.ring_rows[tensor], layout.row_bytes(tensor))
+        for tensor in layout.stored
+    ]
+    last = layout.stages[-1]
+    return (*rings, StoredRows("output_row", last.output, 1, last.shape[1] * last.shape[2]))
+
+
+def memory_plan(layout: Layout, constant_bytes: int, stage_buffers: Sequence[int]) -> MemoryPlan:
+    """The plan of a layout whose C has these constants and these local buffers."""
+    return MemoryPlan(stored_rows(layout), len(layout.stored) + 1, constant_bytes, max(stage_buffers))

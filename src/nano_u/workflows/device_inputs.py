@@ -1,0 +1,87 @@
+"""What a C bundle is proven on: real images as the device's camera sends them, and noise over the whole range."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from nano_u.data import ImageSet, index_dataset
+from nano_u.data.camera import CameraFormat
+from nano_u.data.camera_device import byte_table, received_input
+from nano_u.data.camera_pixels import PixelName
+from nano_u.data.decode import decode_image
+from nano_u.data.loading import SYNTHETIC
+from nano_u.errors import ConfigError, DataError
+from nano_u.quantization import QuantizedTensor
+from nano_u.workflows.source import ModelSource
+
+NOISE_SEED = 0
+
+
+@dataclass(frozen=True)
+class DeviceInputs:
+    """int8 inputs `(n, height, width, channels)`, the `real` ones first.
+
+    `frames`, int8 `(m, camera rows, bytes per row, 1)`, are what `camera` sent of the first m; without a camera
+    `no_camera` says why.
+    """
+
+    images: npt.NDArray[np.int8]
+    real: int
+    camera: CameraFormat | None = None
+    frames: npt.NDArray[np.int8] | None = None
+    no_camera: str | None = None
+
+    def with_noise(self, count: int) -> DeviceInputs:
+        """The same with `count` more inputs: both ends of the range, then noise."""
+        shape = self.images.shape[1:]
+        ends = [np.full((1, *shape), value, np.int8) for value in (-128, 127)][:count]
+        noise = np.random.default_rng(NOISE_SEED).integers(-128, 128, (max(0, count - 2), *shape)).astype(np.int8)
+        return replace(self, images=np.concatenate([self.images, *ends, noise]))
+
+
+def noise_alone(target: QuantizedTensor) -> DeviceInputs:
+    """No real inputs, for a model that comes without data."""
+    return DeviceInputs(np.empty((0, *target.shape), np.int8), 0, no_camera="there is no data to tell its size")
+
+
+def device_inputs(
+    target: QuantizedTensor, source: ModelSource, split: str, images: ImageSet, pixels: PixelName
+) -> DeviceInputs:
+    """`images` of a split as inputs of the network whose input is `target`, seen by a camera of their files' size.
+
+    Images that such a camera cannot see (of several sizes, smaller than the network's input) go in as training has
+    them, and there is no camera.
+    """
+    try:
+        pictures = _pictures(source, split, images)
+        camera = _camera(pictures, pixels)
+        frames = [camera.encode(picture) for picture in pictures]
+        seen = np.stack([received_input(frame, camera, target.shape, target) for frame in frames])
+    except (ConfigError, DataError) as error:
+        values = byte_table(target.scale, target.zero_point)[images.images]
+        return DeviceInputs(values, len(values), no_camera=str(error))
+    sent = np.frombuffer(b"".join(frames), np.int8).reshape(len(frames), camera.height, camera.row_bytes, 1)
+    return DeviceInputs(seen, len(seen), camera, sent)
+
+
+def _pictures(source: ModelSource, split: str, images: ImageSet) -> Sequence[npt.NDArray[np.uint8]]:
+    """The images at their own size; synthetic ones have none but the network's."""
+    config = source.config
+    if config.data is None or config.data == SYNTHETIC:
+        return list(images.images)
+    samples = index_dataset(config.data, config.dataset, val_fraction=config.val_fraction).splits[split]
+    by_name = {sample.name: sample for sample in samples}
+    return [decode_image(by_name[name].image, config.dataset.max_pixels) for name in images.names]
+
+
+def _camera(pictures: Sequence[npt.NDArray[np.uint8]], pixels: PixelName) -> CameraFormat:
+    sizes = sorted({picture.shape[:2] for picture in pictures})
+    if len(sizes) != 1:
+        shown = ", ".join(f"{width}x{height}" for height, width in sizes[:3])
+        raise ConfigError(f"the images have several sizes ({shown}), so they are no camera's")
+    ((height, width),) = sizes
+    return CameraFormat(width, height, pixels)

@@ -1,0 +1,148 @@
+"""Everything that can compute an int8 network's outputs, run on the same inputs: the rows of a certificate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from nano_u.deploy.micro import MicroModel, micro_available
+from nano_u.deploy.reference import ReferenceModel
+from nano_u.quantization import QuantizedGraph, run_integer
+from nano_u.reporting.certificate import Witness
+from nano_u.toolchain import (
+    CORES,
+    HOST_COMPILERS,
+    Core,
+    MatrixRow,
+    StreamingSources,
+    available,
+    core_named,
+    emulate,
+    emulated_matrix,
+    host_matrix,
+    sha256_of,
+    unavailable,
+)
+
+QUICK_CORE = "cortex-m7"
+STAGE_HOOK = "nano_u_stage"
+"""The function by which the emulated board's program learns which stage runs."""
+
+EMULATED_INPUTS, EMULATED_INPUTS_QUICK = 20, 2
+"""An emulated frame takes a second and more, so not all inputs are run on every core."""
+
+Images = npt.NDArray[np.int8]
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network in all its forms, and what to run through it.
+
+    `frames` are camera pictures as int8 `(n, rows, bytes per row, 1)` and `behind_camera` the C that takes them; their
+    masks are those of the first images, which are what the camera's conversion makes of them.
+    """
+
+    tflite: bytes
+    graph: QuantizedGraph
+    sources: StreamingSources
+    images: Images
+    behind_camera: StreamingSources | None = None
+    frames: Images | None = None
+
+
+def expected_outputs(subject: Subject) -> Images:
+    """What the reference kernels (BUILTIN_REF) give for all images."""
+    return ReferenceModel(subject.tflite).predict_int8(subject.images)
+
+
+def witnesses(
+    subject: Subject, expected: Images, *, full: bool, progress: Progress | None = None
+) -> tuple[Witness, ...]:
+    """Who else computed the outputs; `full` also tries all compilers, optimisations, sanitizers and cores.
+
+    Raises DeployError where a compiler rejects the C, or where it crashes or hangs.
+    """
+    steps = _steps(subject, expected, full=full)
+    found: list[Witness] = []
+    for number, (what, run) in enumerate(steps):
+        if progress is not None:
+            progress(f"proving: {what}", number, len(steps))
+        found += run()
+    if progress is not None:
+        progress("proving", len(steps), len(steps))
+    return tuple(found)
+
+
+def stage_instructions(subject: Subject) -> Mapping[int, int]:
+    """Instructions of one frame on the emulated core by stage, in the C's order; empty where none can be emulated."""
+    core = core_named(QUICK_CORE)
+    if unavailable(core) is not None:
+        return {}
+    hook = f"-D{subject.sources.name.upper()}_STAGE_HOOK={STAGE_HOOK}"
+    return emulate(subject.sources, core, subject.images[:1], ("-O2", hook)).stage_instructions
+
+
+def _steps(subject: Subject, expected: Images, *, full: bool) -> list[tuple[str, Callable[[], list[Witness]]]]:
+    return [
+        ("reference kernels", lambda: [_witness("reference kernels (BUILTIN_REF)", expected, expected)]),
+        ("TensorFlow Lite Micro", lambda: [_micro(subject, expected)]),
+        ("integer reference", lambda: [_integer(subject, expected)]),
+        ("C on this machine", lambda: list(_host(subject, expected, full=full))),
+        ("C on emulated cores", lambda: list(_emulated(subject, expected, full=full))),
+    ]
+
+
+def _witness(name: str, outputs: Images, expected: Images) -> Witness:
+    return Witness(name, len(outputs), sha256_of(outputs), bool(np.array_equal(outputs, expected)))
+
+
+def _micro(subject: Subject, expected: Images) -> Witness:
+    name = "TensorFlow Lite Micro"
+    if not micro_available():
+        return Witness(name, not_run="not run: tflite-micro is not installed (pip install 'nano-u[mcu]')")
+    return _witness(name, MicroModel(subject.tflite).predict_int8(subject.images), expected)
+
+
+def _integer(subject: Subject, expected: Images) -> Witness:
+    return _witness("integer reference (NumPy)", run_integer(subject.graph, subject.images), expected)
+
+
+def _host(subject: Subject, expected: Images, *, full: bool) -> Iterator[Witness]:
+    if not full and not available(HOST_COMPILERS):
+        yield Witness("C, this machine", not_run="not run: no C compiler is installed (gcc, clang or cc)")
+        return
+    for row in host_matrix(subject.sources, subject.images, expected, full=full):
+        yield _of_row(row, "C", len(subject.images))
+    if subject.behind_camera is not None and subject.frames is not None:
+        masks = expected[: len(subject.frames)]
+        for row in host_matrix(subject.behind_camera, subject.frames, masks, full=full):
+            yield _of_row(row, "C from camera bytes", len(subject.frames))
+
+
+def _emulated(subject: Subject, expected: Images, *, full: bool) -> Iterator[Witness]:
+    count = min(len(subject.images), EMULATED_INPUTS if full else EMULATED_INPUTS_QUICK)
+    cores: tuple[Core, ...] = CORES if full else (core_named(QUICK_CORE),)
+    for row in emulated_matrix(subject.sources, subject.images[:count], expected[:count], cores=cores):
+        yield _of_row(row, "C", count)
+
+
+def _of_row(row: MatrixRow, what: str, inputs: int) -> Witness:
+    place = "this machine" if row.target == "host" else f"emulated {row.target}"
+    options = " ".join(part for part in (row.optimisation, row.sanitizers) if part)
+    name = f"{what}, {place}, {row.compiler} {options}"
+    if row.run is None:
+        return Witness(name, 0 if row.not_run else inputs, row.sha256, row.equal, row.not_run)
+    return Witness(
+        name,
+        inputs,
+        row.sha256,
+        row.equal,
+        instructions=row.run.instructions_per_frame,
+        stack_bytes=row.run.stack_bytes,
+        code_bytes=row.run.code_bytes,
+        constant_bytes=row.run.constant_bytes,
+    )

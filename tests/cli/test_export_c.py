@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import nano_u.workflows.c_export as c_export
+import nano_u.workflows.witnesses as witnesses
+from nano_u.cli.main import main
+from nano_u.deploy import ReferenceModel
+from nano_u.errors import BudgetError
+from nano_u.graph.chips import CHIPS
+from nano_u.reporting.certificate import Certificate, read_certificate
+from nano_u.toolchain import HOST_COMPILERS, StreamingSources, available
+from nano_u.workflows.c_export import CBundle
+
+pytestmark = pytest.mark.skipif(not available(HOST_COMPILERS), reason="no C compiler is installed")
+
+
+@pytest.fixture(scope="module")
+def exported(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A copy of the shared run after `export --c`, and the bundle."""
+    root = tmp_path_factory.mktemp("exported")
+    run = shutil.copytree(tiny_run, root / "run")
+    assert main(["export", str(run), "--c", str(root / "c"), "--quiet"]) == 0
+    return run, root / "c"
+
+
+@pytest.fixture
+def bundle(exported: tuple[Path, Path], tmp_path: Path) -> Path:
+    """A copy of the bundle that a test may damage."""
+    return shutil.copytree(exported[1], tmp_path / "c")
+
+
+def certificate_of(folder: Path) -> Certificate:
+    return read_certificate(folder / "certificate.json")
+
+
+def test_everything_that_computed_gave_the_bytes_of_the_reference_kernels(exported: tuple[Path, Path]) -> None:
+    run, folder = exported
+    certificate = certificate_of(folder)
+    with np.load(folder / "inputs.npz") as arrays:
+        images, real = arrays["images"], int(arrays["real"])
+    expected = ReferenceModel((run / "export" / "model.tflite").read_bytes()).predict_int8(images)
+
+    assert certificate.holds
+    assert (certificate.real_inputs, certificate.random_inputs) == (real, len(images) - real) == (4, 4)
+    by_name = {witness.name: witness for witness in certificate.witnesses}
+    assert by_name["reference kernels (BUILTIN_REF)"].sha256 == certificate.expected_sha256
+    host = [one for one in certificate.witnesses if one.name.startswith("C, this machine")]
+    assert [(one.sha256, one.equal, one.inputs) for one in host] == [(certificate.expected_sha256, True, len(images))]
+    from_camera = next(one for one in certificate.witnesses if one.name.startswith("C from camera bytes"))
+    assert from_camera.equal
+    assert from_camera.inputs == 4
+    assert len(np.unique(expected)) > 2  # bytes that could differ
+    assert certificate == certificate_of(run / "export")
+
+
+def test_memory_is_that_of_the_compiled_state_and_far_below_an_interpreters(exported: tuple[Path, Path]) -> None:
+    _, folder = exported
+    certificate = certificate_of(folder)
+    header = (folder / "src" / f"{certificate.c_name}.h").read_text()
+
+    assert f"STATE_BYTES {certificate.memory.state_bytes}\n" in header
+    assert certificate.memory.state_bytes == sum(stage.buffer_bytes for stage in certificate.stages) + 2 * len(
+        certificate.stages
+    )
+    assert certificate.memory.ram_bytes < certificate.memory.live_bytes
+    assert certificate.macs == sum(stage.macs for stage in certificate.stages)
+
+
+def test_the_accuracy_is_that_of_evaluate_as_device(
+    exported: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, folder = exported
+    capsys.readouterr()
+    assert main(["evaluate", str(run), "--as-device", "--json", "--output-dir", str(tmp_path)]) == 0
+    pooled = json.loads(capsys.readouterr().out)["pooled"]
+
+    accuracy = certificate_of(folder).accuracy
+    assert accuracy is not None
+    assert accuracy.iou == pytest.approx(pooled["metrics"]["iou"], abs=1e-12)
+    assert accuracy.floor == pytest.approx(pooled["floor"]["iou"], abs=1e-12)
+
+
+def test_the_self_test_of_the_bundle_compiles_and_finds_no_different_byte(bundle: Path, tmp_path: Path) -> None:
+    compiler, name = available(HOST_COMPILERS)[0], certificate_of(bundle).c_name
+    strict = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror"]
+    program = tmp_path / "self_test"
+
+    def build_and_run() -> subprocess.CompletedProcess[str]:
+        sources = [str(bundle / "src" / f"{name}.c"), str(bundle / "test" / "self_test.c")]
+        subprocess.run([compiler.path, *strict, f"-I{bundle / 'src'}", *sources, "-o", str(program)], check=True)
+        return subprocess.run([str(program)], capture_output=True, text=True, check=False)
+
+    assert build_and_run().returncode == 0
+    vector = bundle / "src" / f"{name}_test_vector.h"
+    head, _, numbers = vector.read_text().rpartition("_output[256] = {\n    ")
+    first, _, rest = numbers.partition(",")
+    vector.write_text(f"{head}_output[256] = {{\n    {int(first) ^ 1},{rest}")
+    failed = build_and_run()
+    assert failed.returncode == 1
+    assert "1 different bytes in 16 of 16 rows" in failed.stdout
+
+
+@pytest.mark.skipif(shutil.which("cmake") is None, reason="cmake is not installed")
+@pytest.mark.slow
+def test_the_bundle_is_a_cmake_project(bundle: Path, tmp_path: Path) -> None:
+    build = tmp_path / "build"
+    for command in (["cmake", "-S", bundle, "-B", build], ["cmake", "--build", build]):
+        subprocess.run([str(part) for part in command], check=True, capture_output=True)
+    subprocess.run(["ctest", "--test-dir", str(build), "--output-on-failure"], check=True, capture_output=True)
+
+
+def test_verify_repeats_it_without_the_data_and_writes_nothing(
+    bundle: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    assert main(["verify", str(bundle)]) == 0
+
+    assert "holds" in capsys.readouterr().out
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("src/{name}.c", "was changed"),
+        ("src/{name}_camera.h", "was changed"),
+        ("model.tflite", "was changed"),
+        ("certificate.json", "certificate.json"),
+        ("inputs.npz", "is damaged"),
+    ],
+)
+def test_a_damaged_file_is_named(bundle: Path, name: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = bundle / name.format(name=certificate_of(bundle).c_name)
+    content = path.read_bytes()
+    path.write_bytes(content[:-40])
+
+    assert main(["verify", str(bundle)]) == 1
+    error = capsys.readouterr().err
+    assert path.name in error
+    assert said in error
+
+    path.unlink()
+    assert main(["verify", str(bundle)]) == 1
+    assert path.name in capsys.readouterr().err
+
+
+def test_outputs_that_are_not_those_of_the_certificate_fail(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = bundle / "certificate.json"
+    record = json.loads(path.read_text())
+    record["expected_sha256"] = "0" * 64
+    path.write_text(json.dumps(record))
+
+    assert main(["verify", str(bundle)]) == 1
+    captured = capsys.readouterr()
+    assert "DIFFERENT" in captured.out
+    assert "the certificate's own outputs" in captured.err
+
+
+def test_c_that_computes_other_bytes_is_told_after_the_files_are_written(
+    exported: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    generate = c_export.generate_c
+
+    def broken(plan: object, name: str) -> StreamingSources:
+        sources = generate(plan, name)  # type: ignore[arg-type]
+        shifted = sources.source.replace("memcpy(&result[", "memcpy(&result[", 1)
+        wrong = shifted.replace("emit(context,", "s->output_row[0] ^= 1; emit(context,", 1)
+        assert wrong != sources.source
+        return dataclasses.replace(sources, source=wrong)
+
+    monkeypatch.setattr(c_export, "generate_c", broken)
+    assert main(["export", str(exported[0] / "export" / "model.tflite"), "--c", str(tmp_path / "c")]) == 1
+
+    captured = capsys.readouterr()
+    assert "not safe to deploy" in captured.err
+    certificate = certificate_of(tmp_path / "c")
+    assert not certificate.holds
+    assert all(one.name.startswith("C") for one in certificate.broken)
+
+
+def test_a_tflite_without_data_is_proven_on_noise(
+    exported: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = tmp_path / "Other-Net.tflite"
+    shutil.copy(exported[0] / "export" / "model.tflite", alone)
+
+    assert main(["export", str(alone), "--c", str(tmp_path / "c")]) == 0
+
+    certificate = certificate_of(tmp_path / "c")
+    assert (certificate.real_inputs, certificate.random_inputs) == (0, 24)
+    assert certificate.camera is None
+    assert certificate.accuracy is None
+    assert (tmp_path / "c" / "src" / f"{certificate.c_name}.c").is_file()
+    assert "no camera: there is no data" in capsys.readouterr().out
+    assert main(["verify", str(tmp_path / "c")]) == 0
+
+
+def test_images_of_several_sizes_are_no_cameras(
+    exported: tuple[Path, Path], tiny_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in (tiny_dataset / "test").iterdir():
+        first = min(folder.iterdir())
+        Image.open(first).resize((32, 32), Image.Resampling.NEAREST).save(first)
+    model = exported[0] / "export" / "model.tflite"
+
+    assert main(["export", str(model), "--data", str(tiny_dataset), "--c", str(tmp_path / "c")]) == 0
+
+    certificate = certificate_of(tmp_path / "c")
+    assert certificate.camera is None
+    assert certificate.real_inputs == 4
+    assert "several sizes (16x16, 32x32)" in capsys.readouterr().out
+
+
+def test_without_a_compiler_the_rest_is_proven(
+    exported: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(witnesses, "available", lambda names: ())
+
+    assert main(["export", str(exported[0] / "export" / "model.tflite"), "--c", str(tmp_path / "c")]) == 0
+
+    certificate = certificate_of(tmp_path / "c")
+    assert certificate.holds
+    (host,) = (one for one in certificate.witnesses if one.name == "C, this machine")
+    assert host.not_run == "not run: no C compiler is installed (gcc, clang or cc)"
+
+
+def test_a_chip_that_has_too_little_is_told_with_the_numbers(bundle: Path) -> None:
+    certificate = certificate_of(bundle)
+    memory = certificate.memory
+    just = dataclasses.replace(CHIPS[0], arena_bytes=memory.ram_bytes, flash_bytes=memory.flash_bytes)
+
+    CBundle(bundle, certificate, chip=just).raise_unfit()
+    with pytest.raises(BudgetError, match=f"{memory.ram_bytes:,} bytes of RAM"):
+        CBundle(bundle, certificate, chip=dataclasses.replace(just, arena_bytes=memory.ram_bytes - 1)).raise_unfit()
+    with pytest.raises(BudgetError, match=f"{memory.flash_bytes:,} bytes of flash"):
+        CBundle(bundle, certificate, chip=dataclasses.replace(just, flash_bytes=memory.flash_bytes - 1)).raise_unfit()
+
+
+@pytest.mark.parametrize("flag", [["--target", "rp2040"], ["--full"]])
+def test_what_is_about_c_files_needs_them(tiny_run: Path, flag: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", str(tiny_run), *flag]) == 2
+    assert "--c DIR" in capsys.readouterr().err

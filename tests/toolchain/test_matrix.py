@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.toolchain.requirements import need_compiler, need_core
+from tests.toolchain.small_network import one_row, random_images, row_pairs, row_pairs_of
+
+from nano_u.errors import DeployError
+from nano_u.toolchain import CORES, core_named, emulated_matrix, host_compiler, host_matrix, sha256_of
+
+IMAGES = random_images(3)
+EXPECTED = row_pairs_of(IMAGES)
+
+
+def test_the_quick_matrix_is_one_build() -> None:
+    (row,) = host_matrix(row_pairs(), IMAGES, EXPECTED, full=False)
+
+    assert (row.target, row.compiler, row.optimisation) == ("host", host_compiler().version, "-O2")
+    assert (row.sha256, row.equal, row.not_run) == (sha256_of(EXPECTED), True, None)
+
+
+def test_the_full_matrix_has_both_compilers_all_optimisations_and_the_sanitizers() -> None:
+    need_compiler("gcc")
+
+    rows = host_matrix(row_pairs(), IMAGES, EXPECTED, full=True)
+
+    variants = [("-O0", ""), ("-O1", ""), ("-O2", ""), ("-O3", ""), ("-O1", "address,undefined")]
+    assert [(row.optimisation, row.sanitizers) for row in rows] == 2 * variants
+    assert all((row.sha256, row.equal) == (sha256_of(EXPECTED), True) for row in rows if row.not_run is None)
+    assert all(row.not_run is None for row in rows[:4])
+
+
+def test_one_differing_byte_is_seen() -> None:
+    expected = EXPECTED.copy()
+    expected[2, 2, 4, 0] ^= 1
+
+    (row,) = host_matrix(row_pairs(), IMAGES, expected, full=False)
+
+    assert (row.equal, row.sha256) == (False, sha256_of(EXPECTED))
+
+
+def test_every_core_gives_the_expected_outputs() -> None:
+    for core in CORES:
+        need_core(core)
+
+    rows = emulated_matrix(row_pairs(), IMAGES, EXPECTED)
+
+    assert [row.target for row in rows] == [core.name for core in CORES]
+    assert all((row.sha256, row.equal) == (sha256_of(EXPECTED), True) for row in rows)
+    assert all(row.run is not None and row.run.stack_bytes > 0 for row in rows)
+
+
+def test_what_cannot_run_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    hosts = host_matrix(row_pairs(), IMAGES, EXPECTED, full=True)
+    (board,) = emulated_matrix(row_pairs(), IMAGES, EXPECTED, cores=(core_named("cortex-m7"),))
+
+    assert [row.not_run for row in hosts] == 5 * ["not run: gcc is not installed"] + 5 * [
+        "not run: clang is not installed"
+    ]
+    assert (board.target, board.not_run) == ("cortex-m7", "not run: arm-none-eabi-gcc is not installed")
+    assert all(row.equal is None and row.sha256 is None for row in (*hosts, board))
+
+
+def test_a_build_that_fails_is_an_error_not_a_row() -> None:
+    with pytest.raises(DeployError, match=r"one\.c"):
+        host_matrix(
+            one_row("    (void)row; missing(emit, context);"), np.zeros((1, 1, 1, 2), np.int8), IMAGES[:1], full=True
+        )
+
+
+def test_expected_outputs_of_another_number_of_images_are_refused() -> None:
+    with pytest.raises(DeployError, match=r"for n = 3 images, got int8 of shape \(2, 3, 5, 1\)"):
+        host_matrix(row_pairs(), IMAGES, EXPECTED[:2], full=False)
