@@ -290,7 +290,7 @@ static inline int32_t nine_taps(const int8_t *top, const int8_t *middle, const i
            (bottom[second] * weights[7 * width]) + (bottom[third] * weights[8 * width]);
 }
 """,
-    "depthwise_3x3_within": """
+    "tap_4": """
 #if defined($PREFIX_PACKED)
 /* Adds four channels of one pixel times their weights; `sums` hold them in the order 0, 2, 1, 3. */
 static inline void tap_4(const int8_t *pixel, const int8_t *weights, int32_t sums[4])
@@ -307,7 +307,8 @@ static inline void tap_4(const int8_t *pixel, const int8_t *weights, int32_t sum
     sums[3] = __smlatt(odd, odd_weights, sums[3]);
 }
 #endif
-
+""",
+    "depthwise_3x3_within": """
 /* `channels` channels of one output pixel: rows of three pixels, the second and third so many bytes further on. */
 static void depthwise_3x3_within@ANY@(const int8_t *weights, const filter_parameters *filters, output_range range,
                                  const int8_t *top, const int8_t *middle, const int8_t *bottom, int second, int third,

@@ -52,7 +52,7 @@ def nearest_indices(size: int, result: int, op: QuantizedOp) -> npt.NDArray[np.i
     return np.minimum(indices, size - 1)
 
 
-class _Neighbours(NamedTuple):
+class Neighbours(NamedTuple):
     """Along one axis and per output pixel: two input pixels and the weight of the upper one in 1/1024."""
 
     lower: npt.NDArray[np.int64]
@@ -60,7 +60,8 @@ class _Neighbours(NamedTuple):
     weight: npt.NDArray[np.int64]
 
 
-def bilinear_neighbours(size: int, result: int, op: QuantizedOp) -> _Neighbours:
+def bilinear_neighbours(size: int, result: int, op: QuantizedOp) -> Neighbours:
+    """Which input pixels each output pixel mixes along one axis, in the kernels' fixed point."""
     if op.align_corners and result > 1:
         step = (ONE * (size - 1) + (result - 1) // 2) // (result - 1)
     else:
@@ -70,4 +71,4 @@ def bilinear_neighbours(size: int, result: int, op: QuantizedOp) -> _Neighbours:
         positions += step // 2 - ONE // 2
     lower = np.maximum(positions // ONE, 0)
     upper = np.minimum((positions + ONE - 1) // ONE, size - 1)
-    return _Neighbours(lower, np.maximum(upper, 0), positions - ONE * lower)
+    return Neighbours(lower, np.maximum(upper, 0), positions - ONE * lower)
