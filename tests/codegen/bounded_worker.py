@@ -1,7 +1,4 @@
-"""What may crash, hang or eat the memory, done in a process of its own that has limits: one task after the other.
-
-`python -m tests.codegen.bounded_worker TASK` reads a pickled list of a task's arguments and writes pickled outcomes.
-"""
+"""What may crash, hang or eat the memory, done in a process of its own that has limits: one task after the other."""
 
 from __future__ import annotations
 
@@ -66,10 +63,25 @@ def run_reference(task: tuple[bytes, np.ndarray]) -> Outcome:
         return Outcome("refused", str(error))
 
 
-TASKS: dict[str, Callable[[Any], Outcome]] = {"generate": generate, "reference": run_reference}
+def misbehave(how: str) -> Outcome:
+    """For the test of the limits."""
+    try:
+        if how == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if how == "allocate":
+            bytearray(2 * MEMORY_BYTES)
+        while how == "spin":
+            pass
+    except (Exception, _TookTooLong) as error:  # noqa: BLE001
+        return Outcome("broken", f"{type(error).__name__}: {error}")
+    return Outcome("accepted")
 
 
-def outcomes_of(task: Literal["generate", "reference"], arguments: Sequence[Any]) -> list[Outcome]:
+Task = Literal["generate", "reference", "misbehave"]
+TASKS: dict[Task, Callable[[Any], Outcome]] = {"generate": generate, "reference": run_reference, "misbehave": misbehave}
+
+
+def outcomes_of(task: Task, arguments: Sequence[Any]) -> list[Outcome]:
     """One outcome per argument; where the process dies, the argument it was at is broken and a new one goes on."""
     outcomes: list[Outcome] = []
     while len(outcomes) < len(arguments):
@@ -80,9 +92,10 @@ def outcomes_of(task: Literal["generate", "reference"], arguments: Sequence[Any]
     return outcomes
 
 
-def _one_process(task: str, arguments: Sequence[Any]) -> tuple[list[Outcome], str | None]:
+def _one_process(task: Task, arguments: Sequence[Any]) -> tuple[list[Outcome], str | None]:
     """The outcomes up to the process' end, and how it ended where that was too early."""
-    command = [sys.executable, "-m", "tests.codegen.bounded_worker", task]
+    program = f"from tests.codegen.bounded_worker import serve; serve({task!r})"
+    command = [sys.executable, "-c", program]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     limit = 60 + SECONDS_PER_TASK + 0.5 * len(arguments)
     try:
@@ -111,7 +124,8 @@ def _stop(number: int, frame: Any) -> None:
     raise _TookTooLong(f"more than {SECONDS_PER_TASK:g} s")
 
 
-def _main(task: str) -> None:
+def serve(task: Task) -> None:
+    """Do the task with each of the pickled arguments on standard input and write pickled outcomes."""
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print goes elsewhere
     arguments = pickle.load(sys.stdin.buffer)
@@ -123,7 +137,3 @@ def _main(task: str) -> None:
         signal.setitimer(signal.ITIMER_PROF, 0)
         pickle.dump(outcome, output)
         output.flush()
-
-
-if __name__ == "__main__":
-    _main(sys.argv[1])

@@ -213,7 +213,7 @@ def make_float(subgraph: Any, ops: dict[str, Any]) -> None:
 
 def make_two_scales(subgraph: Any, ops: dict[str, Any]) -> None:
     quantization = subgraph.tensors[ops["encoder1_pool"].outputs[0]].quantization
-    quantization.scale = np.asarray([1, 1], np.float32)
+    quantization.scale, quantization.zeroPoint = np.ones(2, np.float32), np.zeros(2, np.int64)
 
 
 def widen_batch(subgraph: Any, ops: dict[str, Any]) -> None:
@@ -246,6 +246,22 @@ def make_bias_int64(subgraph: Any, ops: dict[str, Any]) -> None:
     subgraph.tensors[ops["logits"].inputs[2]].type = load_schema().TensorType.INT64
 
 
+def make_bias_uint32(subgraph: Any, ops: dict[str, Any]) -> None:
+    subgraph.tensors[ops["logits"].inputs[2]].type = load_schema().TensorType.UINT32
+
+
+def double_depth(subgraph: Any, ops: dict[str, Any]) -> None:
+    ops["encoder1_block1_depthwise"].builtinOptions.depthMultiplier = 2
+
+
+def name_bias_int64(subgraph: Any, ops: dict[str, Any]) -> None:
+    ops["logits"].builtinOptions.quantizedBiasType = load_schema().TensorType.INT64
+
+
+def add_a_bias(subgraph: Any, ops: dict[str, Any]) -> None:
+    ops["logits"].inputs = [*ops["logits"].inputs, ops["logits"].inputs[2]]
+
+
 def drop_bias(subgraph: Any, ops: dict[str, Any]) -> None:
     ops["logits"].inputs = ops["logits"].inputs[:2]
 
@@ -272,7 +288,14 @@ def lose_options(subgraph: Any, ops: dict[str, Any]) -> None:
         (resize_elsewhere, r"layer 'decoder1_upsample': RESIZE_NEAREST_NEIGHBOR resizes to \(16, 16\), but its output"),
         (use_activation_as_kernel, "tensor '.*': is computed while the model runs, expected a constant"),
         (drop_bias, "layer 'logits': CONV_2D has no bias, which LiteRT demands"),
-        (make_bias_int64, "tensor 'logits/bias': expected INT32, got INT64"),
+        (make_bias_int64, r"tensor 'logits/bias' has 4 bytes, expected 8 for INT64 of the shape \(1,\)"),
+        (make_bias_uint32, "tensor 'logits/bias': expected INT32, got UINT32"),
+        (
+            double_depth,
+            "layer 'encoder1_block1_depthwise': DEPTHWISE_CONV_2D has 3 filters over 3 channels, but a depth",
+        ),
+        (name_bias_int64, "layer 'logits': CONV_2D has a bias of type number 4"),
+        (add_a_bias, "layer 'logits': CONV_2D reads 4 tensors, expected 3"),
         (
             pool_a_constant,
             "layer 'encoder1_pool': MAX_POOL_2D reads the constant 'logits/kernel'; only layers' outputs",

@@ -34,6 +34,24 @@ REFUSED = [
     (op("PAD", activation="relu"), [X], Y, "cannot apply relu to its result; put it into an operator of its own"),
     (op("MAX_POOL_2D", strides=(0, 1)), [X], Y, "has window (1, 1), strides (0, 1) and padding 'valid'"),
     (op("MAX_POOL_2D", padding="full"), [X], Y, "has window (1, 1), strides (1, 1) and padding 'full'"),
+    (
+        op("MAX_POOL_2D", strides=(2**15, 1)),
+        *(
+            [X],
+            tensor("layer", (1, 4, 2)),
+            "has window (1, 1) and strides (32768, 1); sides and strides are at most 32767",
+        ),
+    ),
+    (
+        op("PAD", margins=((2**30, 0), (0, 0))),
+        *([X], tensor("layer", (2**30 + 4, 4, 2))),
+        "has a tensor (1073741828, 4, 2); sides and channels are at most 32767",
+    ),
+    (
+        op("RESIZE_BILINEAR"),
+        *([tensor("x", (1, 4, 2))], tensor("layer", (55, 4, 2))),
+        "cannot resize 1 pixels to 55; resize by less, or in two steps",
+    ),
     (op("PAD", margins=((0, -1), (0, 0))), [X], Y, "has the negative margins ((0, -1), (0, 0))"),
     (
         op("RESIZE_BILINEAR", align_corners=True, half_pixel_centers=True),

@@ -36,7 +36,7 @@ def step(number: int, *, kept: bool = True, macs: int = 1_000, iou: float = 0.8,
         "iou": iou,
         "kept": kept,
         "reason": "kept" if kept else "undone, below 0.7950",
-        "cost": StepCost(100, macs, 120, 4_096, 9_000),
+        "cost": StepCost(100, macs, 120, 4_096, 9_000, 5_000),
         "seconds": 1.5,
     }
     return ShrinkStep(**{**fields, **more})  # type: ignore[arg-type]
@@ -94,7 +94,7 @@ def test_the_csv_holds_every_digit_and_empty_cells_for_what_is_undefined() -> No
 
 
 def test_a_plan_tells_what_each_cut_saves() -> None:
-    now, then = StepCost(100, 1_000, 200, 4_000, 9_000), StepCost(80, 750, 150, 4_000, 8_500)
+    now, then = StepCost(100, 1_000, 200, 4_000, 9_000, 9), StepCost(80, 750, 150, 4_000, 8_500, 8)
 
     text = plan_table([("conv: 8 -> 6 filters", 0.004)], now, [then]).to_text()
 

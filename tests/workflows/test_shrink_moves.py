@@ -14,7 +14,7 @@ NETWORK = architectures.nano_u((16, 16, 3), [8], 16)
 
 
 def tried(group: str | None, before: int, after: int, *, kept: bool) -> ShrinkStep:
-    cost = StepCost(1, 1, 1, 1, 1)
+    cost = StepCost(1, 1, 1, 1, 1, 1)
     return ShrinkStep(1, "cut", "", group, before, after, 0.0, 0.5, 0.5, kept, "", cost, 0.0)
 
 
@@ -31,7 +31,9 @@ def test_a_cut_that_was_undone_is_halved_and_one_filter_ends_it() -> None:
 
 
 def test_a_change_made_as_a_whole_is_not_tried_again() -> None:
-    undone = ShrinkStep(1, "block", "", "block:b", None, None, 0.5, 0.5, 0.5, False, "", StepCost(1, 1, 1, 1, 1), 0.0)
+    undone = ShrinkStep(
+        1, "block", "", "block:b", None, None, 0.5, 0.5, 0.5, False, "", StepCost(1, 1, 1, 1, 1, 1), 0.0
+    )
 
     assert shares_after([undone]) == {"block:b": 0.0}
     assert times_undone([undone, tried("a", 8, 6, kept=False), tried("b", 8, 6, kept=True)]) == {"block:b": 1, "a": 1}

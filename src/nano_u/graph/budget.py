@@ -18,6 +18,7 @@ COSTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "flash": ("flash_estimate_bytes", "bytes"),
         "macs": ("macs", ""),
         "params": ("parameters", ""),
+        "instructions": ("instructions_estimate", ""),
     }
 )
 """What can be limited: the field of `CostSummary` and its unit."""
@@ -29,7 +30,7 @@ _COUNTS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 
 @dataclass(frozen=True)
 class Budget:
-    """Upper limits by name: `ram` and `flash` in bytes, `macs` and `params` as counts."""
+    """Upper limits by name: `ram` and `flash` in bytes, `macs`, `params` and `instructions` as counts."""
 
     limits: Mapping[str, int]
 

@@ -22,6 +22,7 @@ def cost_table(layers: Iterable[LayerCost], summary: CostSummary) -> Table:
             count(cost.macs),
             count(cost.weight_bytes),
             count(cost.activation_bytes),
+            count(cost.instructions),
             PEAK_MARK if cost.layer == summary.peak_layer else "",
         )
         for cost in layers
@@ -34,6 +35,7 @@ def cost_table(layers: Iterable[LayerCost], summary: CostSummary) -> Table:
         count(summary.macs),
         count(summary.weight_bytes),
         count(summary.peak_activation_bytes),
+        count(summary.instructions_estimate),
         "",
     )
     columns = (
@@ -44,9 +46,13 @@ def cost_table(layers: Iterable[LayerCost], summary: CostSummary) -> Table:
         Column("MACs"),
         Column("weight bytes", "weights"),
         Column("live bytes", "live"),
+        Column("instructions", optional=True),
         Column("", align="left"),
     )
-    notes = ["As int8, batch 1, BatchNorm and ReLU folded; live bytes are the activations in RAM while the layer runs."]
+    notes = [
+        "As int8, batch 1, BatchNorm and ReLU folded; live bytes are the activations in RAM while the layer runs. "
+        "Instructions of our C on a Cortex-M7, estimated from products and values made."
+    ]
     warnings = [f"{name}: not counted, its content is unknown" for name in summary.uncounted]
     return Table(f"Cost of {summary.name}", columns, (*rows, total), 1, tuple(notes), tuple(warnings))
 
@@ -60,6 +66,7 @@ def cost_summary_table(summary: CostSummary) -> Table:
         (f"peak of activations, int8 (at {summary.peak_layer})", _bytes(summary.peak_activation_bytes)),
         ("RAM with the interpreter's structures, estimated", _bytes(summary.arena_estimate_bytes)),
         (".tflite file, estimated", _bytes(summary.flash_estimate_bytes)),
+        ("instructions of our C per image, Cortex-M7, estimated", count(summary.instructions_estimate)),
     )
     warnings = tuple(f"{name}: not counted, its content is unknown" for name in summary.uncounted)
     return Table(f"Cost of {summary.name}", (Column("", align="left"), Column("")), rows, warnings=warnings)

@@ -33,16 +33,18 @@ class StepCost:
     weight_bytes: int
     ram_bytes: int
     flash_bytes: int
+    instructions: int
 
     @classmethod
     def of(cls, summary: CostSummary) -> StepCost:
-        """The five numbers that a step is judged by."""
+        """The numbers that a step is judged by."""
         return cls(
             summary.parameters,
             summary.macs,
             summary.weight_bytes,
             summary.arena_estimate_bytes,
             summary.flash_estimate_bytes,
+            summary.instructions_estimate,
         )
 
 
