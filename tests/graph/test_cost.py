@@ -172,9 +172,7 @@ def test_a_network_that_returns_its_input_costs_only_that() -> None:
 
 def test_instructions_grow_with_products_and_with_values_made() -> None:
     """A layer of twice the inputs has twice the products and no more values."""
-    narrow, wide = (
-        {row.layer: row for row in layer_costs(nano_u((16, 16, 3), [8], width))} for width in (8, 16)
-    )
+    narrow, wide = ({row.layer: row for row in layer_costs(nano_u((16, 16, 3), [8], width))} for width in (8, 16))
     name = "decoder1_block1_pointwise"
     products = wide[name].macs - narrow[name].macs
 

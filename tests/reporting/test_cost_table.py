@@ -56,3 +56,10 @@ def test_needed_and_available_memory_are_in_kib() -> None:
     row = fit_table([fit]).rows[0]
 
     assert row[3:5] == (f"{fit.ram_needed_bytes / 1024:.1f} / 264", f"{fit.flash_needed_bytes / 1024:.1f} / 2,048")
+
+
+def test_what_the_c_keeps_is_a_line_where_it_is_known() -> None:
+    summary = summarise(nano_u())
+
+    assert "RAM of our C, row by row, without stack" in cost_summary_table(summary, c_state_bytes=23_190).to_text()
+    assert "our C, row by row" not in cost_summary_table(summary).to_text()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nano_u.cli import console
-from nano_u.errors import BudgetError, ConfigError
+from nano_u.errors import BudgetError, ConfigError, DeployError
 
 if TYPE_CHECKING:
     from nano_u.graph import Architecture, CostSummary, Fit, LayerCost
@@ -78,7 +78,7 @@ def estimate_command(
     summary = _summary(architecture, model)
     results = [fits(summary, chip) for chip in chips]
     rows = layer_costs(architecture) if layers else ()
-    (_print_json if as_json else _print_tables)(summary, rows, results)
+    (_print_json if as_json else _print_tables)(summary, _c_state_bytes(architecture), rows, results)
     if target is not None and not results[0].fits:
         raise BudgetError(f"{summary.name} does not fit {results[0].chip.name}: {results[0].reason}")
 
@@ -117,6 +117,17 @@ def _summary(architecture: Architecture, model: Path | None) -> CostSummary:
     return summary
 
 
+def _c_state_bytes(architecture: Architecture) -> int | None:
+    """Bytes that our C keeps between rows; None for a network that it cannot compute, which is said."""
+    from nano_u.codegen import streaming_state_bytes
+
+    try:
+        return streaming_state_bytes(architecture)
+    except DeployError as error:
+        console.note(f"no C: {error}")
+        return None
+
+
 def _window(text: str) -> tuple[int, int]:
     sides = text.lower().split("x")
     if len(sides) > 2 or not all(side.isdecimal() for side in sides):
@@ -128,13 +139,15 @@ def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def _print_tables(summary: CostSummary, rows: tuple[LayerCost, ...], results: list[Fit]) -> None:
+def _print_tables(
+    summary: CostSummary, c_state_bytes: int | None, rows: tuple[LayerCost, ...], results: list[Fit]
+) -> None:
     from nano_u.reporting.cost_table import cost_summary_table, cost_table, fit_table
 
     out = console.results()
     if rows:
         out.print(cost_table(rows, summary), "")
-    out.print(cost_summary_table(summary), "")
+    out.print(cost_summary_table(summary, c_state_bytes=c_state_bytes), "")
     out.print(fit_table(results))
     structures = summary.arena_estimate_bytes - summary.planned_activation_bytes
     if console.is_verbose():
@@ -147,8 +160,10 @@ def _print_tables(summary: CostSummary, rows: tuple[LayerCost, ...], results: li
     )
 
 
-def _print_json(summary: CostSummary, rows: tuple[LayerCost, ...], results: list[Fit]) -> None:
-    report: dict[str, Any] = dataclasses.asdict(summary)
+def _print_json(
+    summary: CostSummary, c_state_bytes: int | None, rows: tuple[LayerCost, ...], results: list[Fit]
+) -> None:
+    report: dict[str, Any] = {**dataclasses.asdict(summary), "c_state_bytes": c_state_bytes}
     report["chips"] = [{**dataclasses.asdict(fit), "fits": fit.fits} for fit in results]
     if rows:
         report["layers"] = [dataclasses.asdict(row) for row in rows]

@@ -1,7 +1,17 @@
 """Streaming C from int8 networks: rows of the image go in, rows of the result come out, no tensor is stored whole."""
 
+from nano_u.codegen.blank_graph import blank_graph, streaming_state_bytes
 from nano_u.codegen.generate import CSources, generate_c
 from nano_u.codegen.memory import MemoryPlan, StoredRows
 from nano_u.codegen.plan import StreamingPlan, plan_streaming
 
-__all__ = ["CSources", "MemoryPlan", "StoredRows", "StreamingPlan", "generate_c", "plan_streaming"]
+__all__ = [
+    "CSources",
+    "MemoryPlan",
+    "StoredRows",
+    "StreamingPlan",
+    "blank_graph",
+    "generate_c",
+    "plan_streaming",
+    "streaming_state_bytes",
+]

@@ -41,8 +41,13 @@ class MemoryPlan:
     @property
     def state_bytes(self) -> int:
         """`sizeof` the state."""
-        used = self.counters * COUNTER_BYTES + sum(buffer.bytes for buffer in self.buffers)
-        return -(-used // COUNTER_BYTES) * COUNTER_BYTES
+        return state_bytes(self.buffers, self.counters)
+
+
+def state_bytes(buffers: Sequence[StoredRows], counters: int) -> int:
+    """`sizeof` a state of these buffers and counters."""
+    used = counters * COUNTER_BYTES + sum(buffer.bytes for buffer in buffers)
+    return -(-used // COUNTER_BYTES) * COUNTER_BYTES
 
 
 def stored_rows(layout: Layout) -> tuple[StoredRows, ...]:
@@ -57,4 +62,9 @@ def stored_rows(layout: Layout) -> tuple[StoredRows, ...]:
 
 def memory_plan(layout: Layout, constant_bytes: int, stage_buffers: Sequence[int]) -> MemoryPlan:
     """The plan of a layout whose C has these constants and these local buffers."""
-    return MemoryPlan(stored_rows(layout), len(layout.stored) + 1, constant_bytes, max(stage_buffers))
+    return MemoryPlan(stored_rows(layout), counters(layout), constant_bytes, max(stage_buffers))
+
+
+def counters(layout: Layout) -> int:
+    """Of the rows of every stored tensor, and of the output's."""
+    return len(layout.stored) + 1

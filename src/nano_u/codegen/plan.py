@@ -36,10 +36,14 @@ class StreamingPlan:
 
 def plan_streaming(graph: QuantizedGraph) -> StreamingPlan:
     """The plan of any int8 graph; raises DeployError, naming the layer, for sizes that the C could not handle."""
+    return compiled(layout_of(graph))
+
+
+def layout_of(graph: QuantizedGraph) -> Layout:
+    """Stages and rings of the graph, without its C; raises DeployError as `plan_streaming`."""
     check_limits(graph)
     stages = stages_of(graph)
-    rings = ring_rows(graph.input, graph.by_name[graph.input].shape[0], stages)
-    return compiled(Layout(graph, stages, rings))
+    return Layout(graph, stages, ring_rows(graph.input, graph.by_name[graph.input].shape[0], stages))
 
 
 def compiled(layout: Layout) -> StreamingPlan:

@@ -57,8 +57,8 @@ def cost_table(layers: Iterable[LayerCost], summary: CostSummary) -> Table:
     return Table(f"Cost of {summary.name}", columns, (*rows, total), 1, tuple(notes), tuple(warnings))
 
 
-def cost_summary_table(summary: CostSummary) -> Table:
-    """The totals alone, one per line."""
+def cost_summary_table(summary: CostSummary, *, c_state_bytes: int | None = None) -> Table:
+    """The totals alone, one per line; `c_state_bytes` is what our C keeps in RAM, where it can compute the network."""
     rows = (
         ("parameters", count(summary.parameters)),
         ("MACs", count(summary.macs)),
@@ -66,6 +66,7 @@ def cost_summary_table(summary: CostSummary) -> Table:
         (f"peak of activations, int8 (at {summary.peak_layer})", _bytes(summary.peak_activation_bytes)),
         ("RAM with the interpreter's structures, estimated", _bytes(summary.arena_estimate_bytes)),
         (".tflite file, estimated", _bytes(summary.flash_estimate_bytes)),
+        *([] if c_state_bytes is None else [("RAM of our C, row by row, without stack", _bytes(c_state_bytes))]),
         ("instructions of our C per image, Cortex-M7, estimated", count(summary.instructions_estimate)),
     )
     warnings = tuple(f"{name}: not counted, its content is unknown" for name in summary.uncounted)
