@@ -9,15 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.codegen.networks import nano_u_graph
 
 import nano_u.workflows.c_export as c_export
 import nano_u.workflows.witnesses as witnesses
 from nano_u.cli.main import main
-from nano_u.deploy import ReferenceModel
+from nano_u.deploy import ReferenceModel, write_tflite
 from nano_u.errors import BudgetError
 from nano_u.graph.chips import CHIPS
 from nano_u.reporting.certificate import Certificate, read_certificate
-from nano_u.toolchain import HOST_COMPILERS, StreamingSources, available
+from nano_u.toolchain import CORES, HOST_COMPILERS, StreamingSources, available, unavailable
 from nano_u.workflows.c_export import CBundle
 
 pytestmark = pytest.mark.skipif(not available(HOST_COMPILERS), reason="no C compiler is installed")
@@ -251,3 +252,38 @@ def test_a_chip_that_has_too_little_is_told_with_the_numbers(bundle: Path) -> No
 def test_what_is_about_c_files_needs_them(tiny_run: Path, flag: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", str(tiny_run), *flag]) == 2
     assert "--c DIR" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_after_shrinking_and_after_training_for_int8_the_bytes_are_the_same(tiny_run: Path, tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    fast = ("--steps", "2", "--tuning-epochs", "0", "--final-epochs", "0", "--max-iou-drop", "1")
+    assert (
+        main(["shrink", str(tiny_run), "--run-dir", str(small), *fast, "--qat", "--set", "quantization.epochs=1"]) == 0
+    )
+
+    assert main(["export", str(small), "--c", str(tmp_path / "c"), "--full"]) == 0
+
+    certificate = certificate_of(tmp_path / "c")
+    assert certificate.holds
+    assert main(["verify", str(tmp_path / "c")]) == 0
+
+
+@pytest.mark.slow
+def test_the_default_network_is_proven_with_every_compiler_and_on_every_core(tmp_path: Path) -> None:
+    tflite = tmp_path / "default.tflite"
+    tflite.write_bytes(write_tflite(nano_u_graph()))
+
+    assert main(["export", str(tflite), "--c", str(tmp_path / "c"), "--full"]) == 0
+
+    certificate = certificate_of(tmp_path / "c")
+    assert certificate.random_inputs == 100
+    assert certificate.memory.state_bytes == 23_190
+    ran = {one.name: one for one in certificate.witnesses if one.not_run is None}
+    assert all(one.equal for one in ran.values())
+    for core in CORES:
+        if unavailable(core) is None:
+            (witness,) = (one for name, one in ran.items() if f"emulated {core.name}," in name)
+            assert witness.inputs == 20
+            assert (witness.stack_bytes or 0) < 1024
+    assert certificate.memory.ram_bytes <= 27 * 1024
