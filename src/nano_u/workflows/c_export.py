@@ -39,7 +39,7 @@ from nano_u.reporting.certificate import (
 from nano_u.reporting.certificate_figure import draw_certificate
 from nano_u.runs import atomic_path, write_json, write_text_atomic
 from nano_u.runs.strict_npz import unpack_npz
-from nano_u.toolchain import behind_camera, sha256_of
+from nano_u.toolchain import available, behind_camera, sha256_of
 from nano_u.workflows.device_inputs import DeviceInputs, device_inputs, noise_alone
 from nano_u.workflows.evaluate import through_camera
 from nano_u.workflows.export import Export
@@ -146,7 +146,12 @@ def export_c(
         memory=memory,
         accuracy=accuracy,
         stages=_stages(plan, stage_instructions(subject)),
-        environment={"machine": platform.machine(), "system": platform.system(), "python": platform.python_version()},
+        environment={
+            "machine": platform.machine(),
+            "system": platform.system(),
+            "python": platform.python_version(),
+            **{compiler.name: compiler.version for compiler in available()},
+        },
     )
     facts = BundleFacts(macs, memory.state_bytes, threshold, tuple(_memory_rows(memory)))
     texts |= bundle_files(graph, sources.name, facts, camera, (inputs.images[0], expected[0]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -130,10 +131,17 @@ def _emulated(subject: Subject, expected: Images, *, full: bool) -> Iterator[Wit
         yield _of_row(row, "C", count)
 
 
+def short_version(compiler: str) -> str:
+    """`gcc 12.2.0` of `gcc (Debian 12.2.0-14+deb12u1) 12.2.0`: a compiler's name and number without its packaging."""
+    numbers = re.findall(r"\d+\.\d+\.\d+(?=\s|$)", compiler)
+    program = "clang" if "clang" in compiler else compiler.partition(" ")[0]
+    return f"{program} {numbers[-1]}" if numbers else compiler
+
+
 def _of_row(row: MatrixRow, what: str, inputs: int) -> Witness:
     place = "this machine" if row.target == "host" else f"emulated {row.target}"
     options = " ".join(part for part in (row.optimisation, row.sanitizers) if part)
-    name = f"{what}, {place}, {row.compiler} {options}"
+    name = f"{what}, {place}, {short_version(row.compiler)} {options}"
     if row.run is None:
         return Witness(name, 0 if row.not_run else inputs, row.sha256, row.equal, row.not_run)
     return Witness(
