@@ -13,7 +13,7 @@ PYTEST := TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1 \
 	$(RUN) -m pytest -q -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup host demo test test-slow check format lint types layers bench clean
+.PHONY: help setup host demo test test-slow check format lint types layers bench fuzz clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ layers: setup
 
 bench: setup  ## Throughput against other tools, accuracy on real images (some 40 minutes)
 	@set -e; for file in $(BENCHMARKS); do echo "== $$file"; $(RUN) $$file; done
+
+fuzz: setup  ## Ten thousand mutated .tflite files against the C generator and LiteRT (some minutes)
+	@$(RUN) -m tests.codegen.fuzzing
 
 clean:  ## Remove caches and build results; runs/ and .venv stay
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -20,7 +20,7 @@ def test_every_example_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.Monk
     for block in blocks:
         exec(compile(block, str(PAGE), "exec"), names)
 
-    assert len(blocks) == 9
+    assert len(blocks) == 10
     assert names["outcome"].equal_to_micro is not False
     assert names["summary"].macs == 2_399_200
     assert len(names["monitor"].get_metrics()["redundancy"]) == 1

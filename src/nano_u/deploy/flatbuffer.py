@@ -120,14 +120,19 @@ def read_graph(tflite: bytes) -> TfliteGraph:
 def read_model(tflite: bytes) -> Any:
     """The schema's own mutable object tree (`ModelT`) of a model with at least one operator."""
     schema = load_schema()
-    if tflite[4:8] != FILE_IDENTIFIER:
-        raise DeployError(f"not a TensorFlow Lite model: no identifier {FILE_IDENTIFIER.decode()} at byte 4")
+    check_identifier(tflite)
     with refusing_damage():
         model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(tflite, 0))
         empty = not model.subgraphs or not model.subgraphs[0].operators
     if empty:
         raise DeployError("not a usable TensorFlow Lite model: it holds no operator")
     return model
+
+
+def check_identifier(tflite: bytes) -> None:
+    """Raise DeployError where these bytes do not even begin like a model."""
+    if tflite[4:8] != FILE_IDENTIFIER:
+        raise DeployError(f"not a TensorFlow Lite model: no identifier {FILE_IDENTIFIER.decode()} at byte 4")
 
 
 @contextmanager

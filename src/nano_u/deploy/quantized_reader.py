@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nano_u.deploy.flatbuffer import TfliteTensor, read_graph, read_model, refusing_damage
+from nano_u.deploy.flatbuffer import TfliteTensor, check_identifier, read_graph, read_model, refusing_damage
+from nano_u.deploy.flatbuffer_layout import check_layout
+from nano_u.deploy.runtime_demands import check_model, check_operator
 from nano_u.deploy.schema_numbers import ACTIVATIONS, CHANNEL_AXIS, FILTER_AXIS, PADDINGS
 from nano_u.errors import DeployError
 from nano_u.quantization import KINDS, QuantizedGraph, QuantizedOp, QuantizedTensor, QuantizedWeights
@@ -16,14 +18,21 @@ from nano_u.quantization import KINDS, QuantizedGraph, QuantizedOp, QuantizedTen
 BIAS_SCALE_TOLERANCE = 1e-3
 """Relative. A bias at another scale than input * kernel would be added at a wrong size: kernels never look."""
 
+BIAS_TYPES = (0, 2)
+"""Numbers of tensor types that CONV_2D's options may name for its bias: the default, which says nothing, and INT32."""
+
 
 def quantized_graph_of(tflite: bytes) -> QuantizedGraph:
     """The int8 graph inside `tflite`, tensors named as in the file (`convert_int8` keeps the Keras layers' names).
 
-    Raises DeployError, naming the layer, for an operator, type or option that the integer reference does not compute.
+    Raises DeployError for a file that LiteRT would not load and, naming the layer, for an operator, type or option that
+    the integer reference does not compute. Time and memory grow with the file's size alone.
     """
+    check_identifier(tflite)
+    check_layout(tflite)
     reader = _Reader(tflite)
     with refusing_damage():
+        check_model(reader.model, reader.graph)
         return reader.read()
 
 
@@ -50,6 +59,7 @@ class _Reader:
             raise DeployError(f"layer {layer!r}: {kind} is not computed by the integer reference; replace the layer")
         if len(operator.outputs) != 1:
             raise DeployError(f"layer {layer!r}: {kind} has {len(operator.outputs)} outputs, expected one")
+        check_operator(operator, self.model.operatorCodes[operator.opcodeIndex], kind, layer)
         count = len(operator.inputs) if kind in ("ADD", "CONCATENATION") else 1
         sources = [self.tensor(index) for index in operator.inputs[:count]]
         constant = [source.name for source in sources if source.is_constant]
@@ -105,6 +115,8 @@ class _Reader:
         scales = np.broadcast_to(np.asarray(details.scales, np.float32), (filters,))
         if len(operator.inputs) < 3 or operator.inputs[2] < 0:
             raise DeployError(f"layer {layer!r}: {kind} has no bias, which LiteRT demands")
+        if len(operator.inputs) > 3:
+            raise DeployError(f"layer {layer!r}: {kind} reads {len(operator.inputs)} tensors, expected 3")
         self._check_bias_scales(operator, scales, layer)
         return QuantizedWeights(kernel, scales, self.values(operator.inputs[2], np.int32))
 
@@ -126,8 +138,22 @@ def _convolution(reader: _Reader, operator: Any, kind: str, layer: str) -> dict[
     if (options.dilationHFactor, options.dilationWFactor) != (1, 1):
         raise DeployError(f"layer {layer!r}: {kind} is dilated, which the integer reference does not compute")
     weights = reader.weights(operator, kind, layer)
+    if kind == "DEPTHWISE_CONV_2D":
+        _check_depth_multiplier(options.depthMultiplier, weights.filters, reader.tensor(operator.inputs[0]), layer)
+    elif options.quantizedBiasType not in BIAS_TYPES:
+        raise DeployError(f"layer {layer!r}: {kind} has a bias of type number {options.quantizedBiasType}")
     window = (weights.kernel.shape[1], weights.kernel.shape[2])
     return {"weights": weights, "window": window, **_sliding(options, kind, layer)}
+
+
+def _check_depth_multiplier(multiplier: int, filters: int, source: TfliteTensor, layer: str) -> None:
+    """TensorFlow Lite Micro computes with it, LiteRT with the quotient."""
+    channels = source.shape[-1]
+    if multiplier * channels != filters:
+        raise DeployError(
+            f"layer {layer!r}: DEPTHWISE_CONV_2D has {filters} filters over {channels} channels, "
+            f"but a depth multiplier of {multiplier}"
+        )
 
 
 def _pool(reader: _Reader, operator: Any, kind: str, layer: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from nano_u.errors import DeployError
 from nano_u.quantization.multiplier import LARGEST_SHIFT, quantize_multiplier
 from nano_u.quantization.record import KINDS, QuantizedOp, QuantizedTensor, Shape
 from nano_u.quantization.rescaling import addition_factors, output_factors
+from nano_u.quantization.resizing import bilinear_neighbours
 from nano_u.quantization.sliding_window import window_count
 
 COPYING_KINDS = frozenset(
@@ -21,6 +22,9 @@ FUSING_KINDS = frozenset({"ADD", "AVERAGE_POOL_2D", "CONV_2D", "DEPTHWISE_CONV_2
 WEIGHTED_KINDS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D"})
 SLIDING_KINDS = WEIGHTED_KINDS | {"AVERAGE_POOL_2D", "MAX_POOL_2D"}
 RESIZING_KINDS = frozenset({"RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"})
+
+LARGEST_SIDE = 2**15 - 1
+"""Of a tensor or a window, and of a window's step: kernels on the device count them in 16 bits."""
 
 LOGISTIC_SCALE, LOGISTIC_ZERO_POINT = 1 / 256, -128
 
@@ -35,6 +39,7 @@ def check_op(op: QuantizedOp, sources: Sequence[QuantizedTensor], target: Quanti
 def _problem(op: QuantizedOp, sources: Sequence[QuantizedTensor], target: QuantizedTensor) -> str | None:
     return (
         _input_problem(op, sources)
+        or _size_problem(sources, target)
         or _option_problem(op, sources[0])
         or _weight_problem(op, sources[0].shape)
         or _shape_problem(op, [source.shape for source in sources], target.shape)
@@ -52,6 +57,11 @@ def _input_problem(op: QuantizedOp, sources: Sequence[QuantizedTensor]) -> str |
     return None if len(sources) == wanted else f"reads {len(sources)} tensors, expected {wanted}"
 
 
+def _size_problem(sources: Sequence[QuantizedTensor], target: QuantizedTensor) -> str | None:
+    large = [tensor for tensor in (*sources, target) if max(tensor.shape) > LARGEST_SIDE]
+    return f"has a tensor {large[0].shape}; sides and channels are at most {LARGEST_SIDE}" if large else None
+
+
 def _option_problem(op: QuantizedOp, source: QuantizedTensor) -> str | None:
     if op.activation not in ("none", "relu", "relu6"):
         return f"has the activation {op.activation!r}; use 'none', 'relu' or 'relu6'"
@@ -59,6 +69,8 @@ def _option_problem(op: QuantizedOp, source: QuantizedTensor) -> str | None:
         return f"cannot apply {op.activation} to its result; put it into an operator of its own"
     if min(*op.window, *op.strides) < 1 or op.padding not in ("same", "valid"):
         return f"has window {op.window}, strides {op.strides} and padding {op.padding!r}"
+    if max(*op.window, *op.strides) > LARGEST_SIDE:
+        return f"has window {op.window} and strides {op.strides}; sides and strides are at most {LARGEST_SIDE}"
     if min(min(pair) for pair in op.margins) < 0:
         return f"has the negative margins {op.margins}"
     if op.align_corners and op.half_pixel_centers:
@@ -87,7 +99,17 @@ def _shape_problem(op: QuantizedOp, sources: Sequence[Shape], target: Shape) -> 
     if op.kind == "CONCATENATION" and len({shape[:2] for shape in sources}) > 1:
         return f"joins {', '.join(map(str, sources))}; heights and widths must be equal"
     expected = _output_shape(op, sources, target)
-    return None if target == expected else f"gives {expected}, but its output is {target}"
+    if target != expected:
+        return f"gives {expected}, but its output is {target}"
+    return _resize_problem(op, sources[0], target) if op.kind == "RESIZE_BILINEAR" else None
+
+
+def _resize_problem(op: QuantizedOp, source: Shape, target: Shape) -> str | None:
+    """Kernels round the step between pixels to 1/1024 and then read behind the last pixel."""
+    for size, result in zip(source[:2], target[:2], strict=True):
+        if bilinear_neighbours(size, result, op).lower.max() >= size:
+            return f"cannot resize {size} pixels to {result}; resize by less, or in two steps"
+    return None
 
 
 def _output_shape(op: QuantizedOp, sources: Sequence[Shape], target: Shape) -> Shape:
