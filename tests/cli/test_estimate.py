@@ -10,11 +10,15 @@ from typing import Any
 import pytest
 
 from nano_u.cli.lazy_group import Command
+from nano_u.codegen import plan_streaming
+from nano_u.deploy import write_tflite
 from nano_u.errors import BudgetError, ConfigError, ModelError
-from nano_u.graph import nano_u, write_architecture
+from nano_u.graph import Architecture, Node, nano_u, write_architecture
+from nano_u.quantization import QuantizedGraph, QuantizedOp, QuantizedTensor
 
 ESTIMATE = Command("estimate", "", "nano_u.cli.estimate:estimate_command")
 PUBLISHED = shlex.split("--input-shape 60 80 3 --filters 4 8 16 --bottleneck 16 --pool-sizes 2x2 2 3x2")
+PADDED = {"image": (8, 8, 3), "pad": (10, 10, 3), "pool": (5, 5, 3)}
 CHIP_NAMES = ["RP2040", "RP2350", "nRF52840", "STM32F4", "STM32H7", "ESP32-S3"]
 
 
@@ -99,6 +103,56 @@ def test_the_arena_is_called_an_estimate_with_its_parts(capsys: pytest.CaptureFi
     estimate()
 
     assert "The arena is an estimate: 196,608 bytes planned" in capsys.readouterr().out
+
+
+TRANSPOSED = Architecture(
+    "net",
+    (
+        Node("image", "input", shape=(8, 8, 3)),
+        Node("up", "conv2d_transpose", ("image",), filters=2, window=(2, 2), strides=(2, 2)),
+    ),
+    ("up",),
+)
+
+
+def test_json_stays_json_for_a_network_that_the_c_lacks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_architecture(TRANSPOSED, tmp_path / "graph.json")
+
+    priced = report(capsys, tmp_path)
+
+    assert priced["c_state_bytes"] is None
+    assert priced["c_unavailable"] == "layer 'up': the C has no conv2d_transpose"
+    assert report(capsys)["c_unavailable"] is None
+
+
+def test_among_tables_it_is_a_warning_that_the_c_lacks_a_network(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    write_architecture(TRANSPOSED, tmp_path / "graph.json")
+
+    estimate(tmp_path)
+
+    printed = capsys.readouterr().out
+    assert "RAM of our C" not in printed
+    assert "the C has no" not in printed
+    assert caplog.messages == ["no C: layer 'up': the C has no conv2d_transpose"]
+
+
+def test_the_c_of_a_tflite_is_told_from_the_file_where_the_record_has_no_word(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tensors = [QuantizedTensor(name, shape, 1 / 255, -128) for name, shape in PADDED.items()]
+    ops = (
+        QuantizedOp("PAD", ("image",), "pad", margins=((1, 1), (2, 0))),
+        QuantizedOp("MAX_POOL_2D", ("pad",), "pool", window=(2, 2), strides=(2, 2)),
+    )
+    graph = QuantizedGraph(tuple(tensors), ops, "pool")
+    (tmp_path / "padded.tflite").write_bytes(write_tflite(graph))
+
+    priced = report(capsys, tmp_path / "padded.tflite")
+
+    assert priced["c_unavailable"] is None
+    assert priced["c_state_bytes"] == plan_streaming(graph).memory.state_bytes
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_everything_that_computed_gave_the_bytes_of_the_reference_kernels(export
     expected = ReferenceModel((run / "export" / "model.tflite").read_bytes()).predict_int8(images)
 
     assert certificate.holds
-    assert (certificate.real_inputs, certificate.random_inputs) == (real, len(images) - real) == (4, 4)
+    assert (certificate.real_inputs, certificate.random_inputs) == (real, len(images) - real) == (4, 20)
     by_name = {witness.name: witness for witness in certificate.witnesses}
     assert by_name["reference kernels (BUILTIN_REF)"].sha256 == certificate.expected_sha256
     host = [one for one in certificate.witnesses if one.name.startswith("C, this machine")]
@@ -141,7 +141,7 @@ def test_verify_repeats_it_without_the_data_and_writes_nothing(
 
     assert main(["verify", str(bundle)]) == 0
 
-    assert "holds" in capsys.readouterr().out
+    assert "Proven: " in capsys.readouterr().out
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
@@ -152,7 +152,10 @@ def test_verify_repeats_it_without_the_data_and_writes_nothing(
         ("src/{name}_camera.h", "was changed"),
         ("model.tflite", "was changed"),
         ("certificate.json", "certificate.json"),
-        ("inputs.npz", "is damaged"),
+        ("inputs.npz", "was changed"),
+        ("src/{name}_test_vector.h", "was changed"),
+        ("test/self_test.c", "was changed"),
+        ("examples/self_test/self_test.ino", "was changed"),
     ],
 )
 def test_a_damaged_file_is_named(bundle: Path, name: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -165,9 +168,57 @@ def test_a_damaged_file_is_named(bundle: Path, name: str, said: str, capsys: pyt
     assert path.name in error
     assert said in error
 
+    path.write_bytes(b"\xff" + content)
+    assert main(["verify", str(bundle)]) == 1
+    assert path.name in capsys.readouterr().err
     path.unlink()
     assert main(["verify", str(bundle)]) == 1
     assert path.name in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("left", [[], ["model.tflite", "inputs.npz"]])
+def test_a_certificate_that_names_too_few_files_proves_nothing(
+    bundle: Path, left: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = bundle / "certificate.json"
+    record = json.loads(path.read_text())
+    record["files_sha256"] = {name: record["files_sha256"][name] for name in left}
+    path.write_text(json.dumps(record))
+
+    assert main(["verify", str(bundle)]) == 1
+    assert "does not name all files" in capsys.readouterr().err
+
+
+def test_readme_and_build_files_are_the_owners_to_change(bundle: Path) -> None:
+    for name in ("README.md", "CMakeLists.txt", "library.properties"):
+        (bundle / name).write_text("mine\n")
+
+    assert main(["verify", str(bundle)]) == 0
+
+
+def test_what_is_no_bundle_is_not_written_over(
+    exported: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tflite = str(exported[0] / "export" / "model.tflite")
+    mine = tmp_path / "firmware"
+    mine.mkdir()
+    (mine / "README.md").write_text("mine\n")
+
+    assert main(["export", tflite, "--c", str(mine)]) == 1
+    assert "holds other files" in capsys.readouterr().err
+    assert main(["export", tflite, "--c", str(mine / "README.md")]) == 1
+    assert "is a file" in capsys.readouterr().err
+    assert [path.read_text() for path in mine.iterdir()] == ["mine\n"]
+
+
+def test_a_bundle_written_over_another_leaves_none_of_its_sources(bundle: Path, exported: tuple[Path, Path]) -> None:
+    alone = bundle.parent / "other.tflite"
+    shutil.copy(exported[0] / "export" / "model.tflite", alone)
+
+    assert main(["export", str(alone), "--c", str(bundle)]) == 0
+
+    assert {path.name for path in (bundle / "src").iterdir()} == {"other.c", "other.h", "other_test_vector.h"}
+    assert main(["verify", str(bundle)]) == 0
 
 
 def test_outputs_that_are_not_those_of_the_certificate_fail(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -189,8 +240,7 @@ def test_c_that_computes_other_bytes_is_told_after_the_files_are_written(
 
     def broken(plan: object, name: str) -> StreamingSources:
         sources = generate(plan, name)  # type: ignore[arg-type]
-        shifted = sources.source.replace("memcpy(&result[", "memcpy(&result[", 1)
-        wrong = shifted.replace("emit(context,", "s->output_row[0] ^= 1; emit(context,", 1)
+        wrong = sources.source.replace("emit(context,", "s->output_row[0] ^= 1; emit(context,", 1)
         assert wrong != sources.source
         return dataclasses.replace(sources, source=wrong)
 
@@ -233,6 +283,7 @@ def test_images_of_several_sizes_are_no_cameras(
 
     certificate = certificate_of(tmp_path / "c")
     assert certificate.camera is None
+    assert certificate.accuracy is None
     assert certificate.real_inputs == 4
     assert "several sizes (16x16, 32x32)" in capsys.readouterr().out
 
@@ -250,6 +301,15 @@ def test_without_a_compiler_the_rest_is_proven(
     assert host.not_run == "not run: no C compiler is installed (gcc, clang or cc)"
 
 
+def test_where_no_c_can_run_nothing_is_proven(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(bundle))
+
+    assert main(["verify", str(bundle)]) == 1
+    assert "Not proven: the C was not run" in capsys.readouterr().err
+
+
 def test_a_chip_that_has_too_little_is_told_with_the_numbers(bundle: Path) -> None:
     certificate = certificate_of(bundle)
     memory = certificate.memory
@@ -262,7 +322,54 @@ def test_a_chip_that_has_too_little_is_told_with_the_numbers(bundle: Path) -> No
         CBundle(bundle, certificate, chip=dataclasses.replace(just, flash_bytes=memory.flash_bytes - 1)).raise_unfit()
 
 
-@pytest.mark.parametrize("flag", [["--target", "rp2040"], ["--full"]])
+def test_how_a_chip_fits_says_what_was_not_measured(bundle: Path) -> None:
+    certificate = certificate_of(bundle)
+    unmeasured = dataclasses.replace(certificate.memory, stack_bytes=None, code_bytes=None)
+
+    fit = CBundle(bundle, dataclasses.replace(certificate, memory=unmeasured), chip=CHIPS[0]).fit
+
+    assert fit is not None
+    assert "without stack, which was not measured here" in fit
+    assert "without code, which was not measured here" in fit
+
+
+def test_an_exported_tflite_keeps_its_name_and_threshold(exported: tuple[Path, Path], tmp_path: Path) -> None:
+    tflite = exported[0] / "export" / "model.tflite"
+    record = json.loads((tflite.parent / "export.json").read_text())
+    facts = c_export.facts_beside(tflite)
+    shutil.copy(tflite, tmp_path / "alone.tflite")
+
+    assert (facts.name, facts.threshold) == (record["model"], record["int8_threshold"])
+    assert c_export.facts_beside(tmp_path / "alone.tflite").name == "alone"
+
+
+@pytest.mark.parametrize(
+    ("count", "real", "most", "chosen"),
+    [
+        (24, 20, 6, [0, 1, 2, 20, 21, 22]),
+        (24, 0, 6, [0, 1, 2, 3, 4, 5]),
+        (100, 80, 20, [*range(10), *range(80, 90)]),
+        (3, 1, 6, [0, 1, 2]),
+        (20, 20, 6, [0, 1, 2, 3, 4, 5]),
+    ],
+)
+def test_an_emulated_core_gets_images_and_noise(count: int, real: int, most: int, chosen: list[int]) -> None:
+    assert witnesses.emulated_inputs(count, real, most) == chosen
+
+
+@pytest.mark.parametrize("flag", ["--keras", "--probabilities", "--sensitivity", "--choose-threshold"])
+def test_a_tflite_is_not_converted_again(
+    exported: tuple[Path, Path], tmp_path: Path, flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = str(exported[0] / "export" / "model.tflite")
+
+    assert main(["export", model, "--c", str(tmp_path / "c"), flag, "--max-iou-drop", "0"]) == 2
+    error = capsys.readouterr().err
+    assert flag in error
+    assert "--max-iou-drop" in error
+
+
+@pytest.mark.parametrize("flag", [["--target", "rp2040"], ["--full"], ["--camera", "rgb565"]])
 def test_what_is_about_c_files_needs_them(tiny_run: Path, flag: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", str(tiny_run), *flag]) == 2
     assert "--c DIR" in capsys.readouterr().err

@@ -81,8 +81,7 @@ def _say_where(demo: Demo) -> None:
     run, verified = demo.trained.run, demo.exported.record.verification
     if verified is not None and verified.equal_to_micro:
         console.note(f"\nint8 output equals TensorFlow Lite Micro bit for bit on {verified.images} images")
-    ran = [witness for witness in demo.bundle.certificate.witnesses if witness.equal]
-    console.note(f"\nthe C files gave the same bytes, as did all {len(ran)} that computed them")
+    console.note(f"\nC files: {demo.bundle.verdict.text}")
     console.note(f"\ndone in {demo.seconds:.0f} s; look at:")
     monitored = demo.trained.monitored
     redundancy = () if monitored is None else (("redundancy over training", monitored.folder),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +16,8 @@ from nano_u.errors import BudgetError, ConfigError, DeployError
 
 if TYPE_CHECKING:
     from nano_u.graph import Architecture, CostSummary, Fit, LayerCost
+
+logger = logging.getLogger(__name__)
 
 _SHAPE_PANEL = "Network, where MODEL is left out"
 
@@ -78,7 +81,7 @@ def estimate_command(
     summary = _summary(architecture, model)
     results = [fits(summary, chip) for chip in chips]
     rows = layer_costs(architecture) if layers else ()
-    (_print_json if as_json else _print_tables)(summary, _c_state_bytes(architecture), rows, results)
+    (_print_json if as_json else _print_tables)(summary, _c_memory(architecture, model), rows, results)
     if target is not None and not results[0].fits:
         raise BudgetError(f"{summary.name} does not fit {results[0].chip.name}: {results[0].reason}")
 
@@ -117,15 +120,26 @@ def _summary(architecture: Architecture, model: Path | None) -> CostSummary:
     return summary
 
 
-def _c_state_bytes(architecture: Architecture) -> int | None:
-    """Bytes that our C keeps between rows; None for a network that it cannot compute, which is said."""
-    from nano_u.codegen import streaming_state_bytes
+@dataclasses.dataclass(frozen=True)
+class _CMemory:
+    """Bytes that our C keeps between rows, or why it cannot compute the network."""
+
+    state_bytes: int | None
+    unavailable: str | None = None
+
+
+def _c_memory(architecture: Architecture, model: Path | None) -> _CMemory:
+    """Of a `.tflite` it is told from the file, which says more than the record."""
+    from nano_u.codegen import plan_streaming, streaming_state_bytes
 
     try:
-        return streaming_state_bytes(architecture)
+        if model is not None and model.suffix.lower() == ".tflite":
+            from nano_u.deploy import quantized_graph_of
+
+            return _CMemory(plan_streaming(quantized_graph_of(model.read_bytes())).memory.state_bytes)
+        return _CMemory(streaming_state_bytes(architecture))
     except DeployError as error:
-        console.note(f"no C: {error}")
-        return None
+        return _CMemory(None, str(error))
 
 
 def _window(text: str) -> tuple[int, int]:
@@ -139,15 +153,15 @@ def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def _print_tables(
-    summary: CostSummary, c_state_bytes: int | None, rows: tuple[LayerCost, ...], results: list[Fit]
-) -> None:
+def _print_tables(summary: CostSummary, c: _CMemory, rows: tuple[LayerCost, ...], results: list[Fit]) -> None:
     from nano_u.reporting.cost_table import cost_summary_table, cost_table, fit_table
 
+    if c.unavailable is not None:
+        logger.warning("no C: %s", c.unavailable)
     out = console.results()
     if rows:
         out.print(cost_table(rows, summary), "")
-    out.print(cost_summary_table(summary, c_state_bytes=c_state_bytes), "")
+    out.print(cost_summary_table(summary, c_state_bytes=c.state_bytes), "")
     out.print(fit_table(results))
     structures = summary.arena_estimate_bytes - summary.planned_activation_bytes
     if console.is_verbose():
@@ -160,10 +174,9 @@ def _print_tables(
     )
 
 
-def _print_json(
-    summary: CostSummary, c_state_bytes: int | None, rows: tuple[LayerCost, ...], results: list[Fit]
-) -> None:
-    report: dict[str, Any] = {**dataclasses.asdict(summary), "c_state_bytes": c_state_bytes}
+def _print_json(summary: CostSummary, c: _CMemory, rows: tuple[LayerCost, ...], results: list[Fit]) -> None:
+    report: dict[str, Any] = dataclasses.asdict(summary)
+    report |= {"c_state_bytes": c.state_bytes, "c_unavailable": c.unavailable}
     report["chips"] = [{**dataclasses.asdict(fit), "fits": fit.fits} for fit in results]
     if rows:
         report["layers"] = [dataclasses.asdict(row) for row in rows]

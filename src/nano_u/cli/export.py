@@ -61,7 +61,10 @@ def export_command(
         Path | None,
         typer.Option("--c", metavar="DIR", help="Also write C files, proven byte for byte.", rich_help_panel=_C_PANEL),
     ] = None,
-    camera: Annotated[PixelName, typer.Option(help="What the camera sends.", rich_help_panel=_C_PANEL)] = "rgb888",
+    camera: Annotated[
+        PixelName | None,
+        typer.Option(help="What the camera sends; rgb888 by default.", show_default=False, rich_help_panel=_C_PANEL),
+    ] = None,
     target: Annotated[
         str | None,
         typer.Option(
@@ -89,19 +92,33 @@ def export_command(
     """
     from nano_u.cli.progress import step_bars
     from nano_u.graph.chips import get_chip
-    from nano_u.workflows.c_export import ProofOptions, bundle_export, bundle_model
+    from nano_u.workflows.bundle_folder import prepare_folder
+    from nano_u.workflows.c_export import ProofOptions, bundle_export, bundle_model, facts_beside
     from nano_u.workflows.export import export_model
 
     chip = get_chip(target) if target else None
-    if c is None and (chip is not None or full):
-        raise ConfigError("--target and --full are about the C files; add --c DIR")
-    proof = ProofOptions(camera, chip, full, split, data, overrides or ())
+    if c is None and (chip is not None or full or camera is not None):
+        raise ConfigError("--target, --camera and --full are about the C files; add --c DIR")
+    proof = ProofOptions(camera or "rgb888", chip, full, split, data, overrides or ())
     if model.suffix == ".tflite" and c is not None:
+        _refuse_conversion(
+            {
+                "--threshold": threshold is not None,
+                "--output-dir": output_dir is not None,
+                "--probabilities": probabilities,
+                "--max-iou-drop": max_iou_drop is not None,
+                "--calibration-images": calibration_images is not None,
+                "--keras": keras,
+                "--choose-threshold": choose_threshold,
+                "--sensitivity": sensitivity,
+            }
+        )
         with step_bars() as step:
-            bundle = bundle_model(model, model, c, proof, name=model.stem, progress=step)
+            bundle = bundle_model(model, model, c, proof, facts_beside(model), progress=step)
         _finish_bundle(bundle)
         return
-
+    if c is not None:
+        prepare_folder(c)
     with step_bars() as step:
         export = export_model(
             model,
@@ -147,6 +164,14 @@ def show_export(export: Export) -> None:
         console.note(f"stock Keras: {export.stock_keras}")
 
 
+def _refuse_conversion(given: dict[str, bool]) -> None:
+    names = [name for name, is_given in given.items() if is_given]
+    if names:
+        raise ConfigError(
+            f"{', '.join(names)}: about the conversion to int8, and a .tflite is int8 already; leave it out"
+        )
+
+
 def _finish_bundle(bundle: CBundle) -> None:
     show_bundle(bundle)
     bundle.raise_unfit()
@@ -166,4 +191,7 @@ def show_bundle(bundle: CBundle) -> None:
         console.note(f"\nIoU on the device, {accuracy.split}: {accuracy.text}")
     if bundle.no_camera is not None:
         console.note(f"\nno camera: {bundle.no_camera}")
+    console.note(f"\n{bundle.verdict.text}")
     console.note(f"C: {bundle.folder}; prove it again: nano-u verify {bundle.folder}")
+    if bundle.certificate.holds and bundle.fit is not None:
+        console.note(bundle.fit)

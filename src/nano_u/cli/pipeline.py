@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nano_u.cli import console
+from nano_u.errors import DeployError
 
 if TYPE_CHECKING:
     from nano_u.config import ExperimentConfig
@@ -80,6 +81,7 @@ def pipeline_command(
             for line in lines:
                 line.close()
     show_export(piped.exported)
-    show_bundle(piped.bundle)
+    if not isinstance(piped.bundle, DeployError):
+        show_bundle(piped.bundle)
     console.note(f"\ndone in {piped.seconds / 60:.1f} minutes; report: {piped.report.path}")
     piped.raise_problems()

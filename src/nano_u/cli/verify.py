@@ -20,14 +20,14 @@ def verify_command(
 ) -> None:
     """Compute the outputs again with everything that can, and compare every byte; nothing is written.
 
-    Exit code 1 where a byte differs, or where a file was changed since it was certified.
+    Exit code 1 where a byte differs, where a file was changed since it was certified, or where no C can be run here.
     """
     from nano_u.cli.progress import step_bars
-    from nano_u.reporting.certificate import witness_table
-    from nano_u.workflows.c_export import raise_broken, verify_bundle
+    from nano_u.reporting.certificate import certificate_verdict, witness_table
+    from nano_u.workflows.c_export import raise_unproven, verify_bundle
 
     with step_bars() as step:
         certificate = verify_bundle(folder, full=full, progress=step)
     console.results().print(witness_table(certificate))
-    raise_broken(folder, certificate)
-    console.note(f"\n{folder}: holds")
+    raise_unproven(folder, certificate)
+    console.note(f"\n{folder}: {certificate_verdict(certificate).text}")

@@ -28,11 +28,13 @@ def files_through_camera(
     pixels: PixelName,
     max_pixels: int,
     *,
+    size: tuple[int, int] | None = None,
     progress: Progress | None = None,
 ) -> ImageSet:
     """`image_set` with the images of its files as the device sees them; masks, names and groups stay.
 
-    Each file is what a camera of its own size looks at and sends as `pixels`. Raises DataError or ConfigError that
+    Each file is what a camera of its own size looks at and sends as `pixels`; with `size` (height, width) all must have
+    that one. Raises DataError or ConfigError that
     names the file which cannot be seen so, for example because it is smaller than the network's input.
     """
     if tuple(sample.name for sample in samples) != image_set.names:
@@ -40,7 +42,11 @@ def files_through_camera(
         raise DataError(f"the image files changed while they were read ({shortened(sorted(both), 3)}); start again")
 
     def seen(sample: Sample) -> npt.NDArray[np.uint8]:
-        return _seen(decode_image(sample.image, max_pixels), pixels, image_set.size, str(sample.image))
+        image = decode_image(sample.image, max_pixels)
+        if size is not None and image.shape[:2] != size:
+            height, width = image.shape[:2]
+            raise ConfigError(f"{sample.image}: is {width}x{height}, the camera {size[1]}x{size[0]}")
+        return _seen(image, pixels, image_set.size, str(sample.image))
 
     images = np.empty_like(image_set.images)
     with ThreadPoolExecutor(usable_cpus()) as pool:

@@ -27,8 +27,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 @dataclass(frozen=True)
 class Witness:
-    """One computation of the outputs: by what, of the first how many `inputs`, their SHA-256, and whether every byte is
-    the expected one.
+    """One computation of the outputs: by what, of how many inputs, their SHA-256, whether every byte is as expected.
 
     `not_run` says why there is none ("not run: ..."). On an emulated core also the instructions of the longest frame,
     the painted stack and the bytes of code and constants.
@@ -54,7 +53,8 @@ class Witness:
 class CertifiedMemory:
     """Bytes: what the C takes, beside what an interpreter would.
 
-    `state_bytes` are all that changes between calls, `constant_bytes` the tables in flash. `stack_bytes` is the deepest
+    `state_bytes` are all that changes between calls, `camera_bytes` those of the camera's preprocessing with the row
+    that it makes, `constant_bytes` the tables in flash. `stack_bytes` is the deepest
     over all emulated cores, `code_bytes` the largest; None where no core was emulated. `arena_bytes` is what TensorFlow
     Lite Micro records; None without it.
     """
@@ -109,12 +109,16 @@ class DeviceAccuracy:
 
 @dataclass(frozen=True)
 class Certificate:
-    """What is in `certificate.json`. `expected_sha256` are the outputs of the reference kernels on all inputs."""
+    """What is in `certificate.json`.
+
+    `files_sha256` are the bundle's files that the proof is about, by their paths in it. `expected_sha256` are the
+    outputs of the reference kernels on all inputs.
+    """
 
     model: str
     c_name: str
     tflite_sha256: str
-    sources_sha256: dict[str, str]
+    files_sha256: dict[str, str]
     real_inputs: Count
     random_inputs: Count
     inputs_sha256: str
@@ -141,6 +145,34 @@ class Certificate:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether every byte was the expected one, in a sentence; `details` names what speaks against it."""
+
+    holds: bool
+    text: str
+    details: tuple[str, ...] = ()
+
+
+def certificate_verdict(certificate: Certificate) -> Verdict:
+    """Proven where the C was run and nothing gave other bytes than the reference kernels."""
+    ran = [one for one in certificate.witnesses if one.not_run is None]
+    left_out = [one for one in certificate.witnesses if one.not_run is not None]
+    runs = sum(one.is_of_c for one in ran)
+    if not certificate.holds:
+        names = tuple(one.name for one in certificate.broken)
+        text = (
+            f"Not safe to deploy: {len(names)} of {len(ran)} computations gave other bytes than the reference kernels."
+        )
+        return Verdict(False, text, names)
+    if not runs:
+        reasons = tuple(f"{one.name}: {one.not_run}" for one in left_out if one.is_of_c)
+        return Verdict(False, "Not proven: the C was not run.", reasons)
+    inputs = f"{count(certificate.real_inputs)} images and {count(certificate.random_inputs)} random inputs"
+    text = f"Proven: {len(ran)} computations, {runs} of them by the C, gave the same bytes on up to {inputs}"
+    return Verdict(True, f"{text}; {len(left_out)} could not be run." if left_out else f"{text}.")
 
 
 _CERTIFICATE = TypeAdapter(Certificate)

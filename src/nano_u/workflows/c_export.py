@@ -10,36 +10,39 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
-from nano_u.codegen import StreamingPlan, generate_c, plan_streaming
+from nano_u.codegen import CSources, StreamingPlan, generate_c, plan_streaming
 from nano_u.codegen.bundle_files import BundleFacts, bundle_files
 from nano_u.codegen.camera_c import CameraSources, generate_camera_c
 from nano_u.data import ImageSet
+from nano_u.data.camera import CameraFormat
 from nano_u.data.camera_pixels import PixelName
 from nano_u.deploy.micro import MicroModel, micro_available
 from nano_u.deploy.quantized_reader import quantized_graph_of
 from nano_u.deploy.summary import summarise_tflite
-from nano_u.errors import BudgetError, ConfigError, DataError, DeployError
+from nano_u.errors import BudgetError, ConfigError, DataError, DeployError, NanoUError
 from nano_u.evaluation import DEFAULT_THRESHOLD, evaluate
 from nano_u.graph.chips import Chip
 from nano_u.quantization import QuantizedGraph, QuantizedOp
-from nano_u.reporting import save_figure
 from nano_u.reporting.certificate import (
     Certificate,
     CertifiedMemory,
     DeviceAccuracy,
     StageRow,
+    Verdict,
     Witness,
-    memory_table,
-    read_certificate,
-    stage_table,
-    witness_table,
+    certificate_verdict,
 )
-from nano_u.reporting.certificate_figure import draw_certificate
-from nano_u.runs import atomic_path, write_json, write_text_atomic
-from nano_u.runs.strict_npz import unpack_npz
+from nano_u.runs import read_json, write_json
 from nano_u.toolchain import available, behind_camera, sha256_of
+from nano_u.workflows.bundle_folder import (
+    INPUTS,
+    MODEL,
+    certified_files,
+    inputs_of,
+    prepare_folder,
+    write_certificate,
+    write_files,
+)
 from nano_u.workflows.device_inputs import DeviceInputs, device_inputs, noise_alone
 from nano_u.workflows.evaluate import through_camera
 from nano_u.workflows.export import Export
@@ -48,9 +51,6 @@ from nano_u.workflows.source import ModelSource, find_model, floor_of, split_of
 from nano_u.workflows.witnesses import Progress, Subject, expected_outputs, stage_instructions, witnesses
 
 logger = logging.getLogger(__name__)
-
-CERTIFICATE, INPUTS, MODEL = "certificate.json", "inputs.npz", "model.tflite"
-MOST_INPUT_BYTES = 2**30
 
 REAL_INPUTS, RANDOM_INPUTS = 20, 4
 REAL_INPUTS_FULL, RANDOM_INPUTS_FULL = 80, 20
@@ -80,29 +80,40 @@ class CBundle:
     no_camera: str | None = None
     chip: Chip | None = None
 
+    @property
+    def verdict(self) -> Verdict:
+        """Whether its bytes are proven."""
+        return certificate_verdict(self.certificate)
+
+    @property
+    def fit(self) -> str | None:
+        """How it fits the chip, and what was not measured; None without a chip. BudgetError where it does not."""
+        return None if self.chip is None else _fit(self.folder, self.certificate.memory, self.chip)
+
     def raise_unfit(self) -> None:
         """DeployError where bytes differ, BudgetError where the chip has too little; the files are there."""
         raise_broken(self.folder, self.certificate)
-        if self.chip is not None:
-            _raise_over(self.folder, self.certificate.memory, self.chip)
+        _ = self.fit
 
 
 @dataclass(frozen=True)
-class _Files:
-    """C sources as `nano_u.toolchain` takes them."""
+class ExportFacts:
+    """What an export knows of its model: the name that the C gets, and from where on a pixel is foreground.
+
+    `threshold` is the int8 value that stands for `probability_threshold`.
+    """
 
     name: str
-    header: str
-    source: str
+    threshold: int | None = None
+    probability_threshold: float = DEFAULT_THRESHOLD
 
 
 def export_c(
     tflite: bytes,
     folder: Path,
     inputs: DeviceInputs,
+    facts: ExportFacts,
     *,
-    name: str,
-    threshold: int | None = None,
     chip: Chip | None = None,
     accuracy: DeviceAccuracy | None = None,
     full: bool = False,
@@ -110,37 +121,36 @@ def export_c(
 ) -> CBundle:
     """Write the bundle of an int8 model into `folder`, and prove it on `inputs`.
 
-    `name` begins all names in the C. `threshold` is the int8 value from which a pixel is foreground; `accuracy` goes
-    into the certificate. A proof that fails is written too, and told by `CBundle.raise_unfit`.
+    `accuracy` goes into the certificate. A proof that fails is written too, and told by `CBundle.raise_unfit`.
 
-    Raises DeployError, naming the layer, for a network that cannot be streamed, and where the C does not compile.
+    Raises DeployError, naming the layer, for a network that cannot be streamed, for a folder that holds something else,
+    and where the C does not compile.
     """
     graph = quantized_graph_of(tflite)
     plan = plan_streaming(graph)
-    sources = generate_c(plan, name)
-    camera = None
-    if inputs.camera is not None:
-        source = graph.by_name[graph.input]
-        made = generate_camera_c(inputs.camera, source.shape, source.scale, source.zero_point, sources.name)
-        camera = (inputs.camera, made)
-    texts = {f"src/{sources.name}.h": sources.header, f"src/{sources.name}.c": sources.source}
-    if camera is not None:
-        texts |= {f"src/{sources.name}_camera.h": camera[1].header, f"src/{sources.name}_camera.c": camera[1].source}
-    subject = _subject(tflite, _Files(sources.name, sources.header, sources.source), camera and camera[1], inputs)
+    sources = generate_c(plan, facts.name)
+    prepare_folder(folder)
+    camera = None if inputs.camera is None else (inputs.camera, _camera_sources(graph, inputs.camera, sources.name))
+    subject = _subject(tflite, sources, None if camera is None else camera[1], inputs)
     expected = expected_outputs(subject)
     found = witnesses(subject, expected, full=full, progress=progress)
-    macs = sum(_macs(graph, op) for op in graph.ops)
-    memory = _memory(tflite, plan.memory.state_bytes, plan.memory.constant_bytes, camera and camera[1], found)
+    macs = sum(_macs(graph, op) for stage in plan.layout.stages for op in stage.ops)
+    memory = _memory(tflite, plan, camera, found)
+    written = BundleFacts(macs, memory.state_bytes, facts.threshold, tuple(_memory_rows(memory)))
+    texts = {
+        **_source_texts(sources, None if camera is None else camera[1]),
+        **bundle_files(graph, sources.name, written, camera, (inputs.images[0], expected[0])),
+    }
     certificate = Certificate(
-        model=name,
+        model=facts.name,
         c_name=sources.name,
         tflite_sha256=hashlib.sha256(tflite).hexdigest(),
-        sources_sha256={path: _sha256(text) for path, text in texts.items()},
+        files_sha256=write_files(folder, texts, tflite, inputs),
         real_inputs=inputs.real,
         random_inputs=len(inputs.images) - inputs.real,
         inputs_sha256=sha256_of(inputs.images),
         expected_sha256=sha256_of(expected),
-        camera=None if inputs.camera is None else _camera_text(inputs),
+        camera=None if inputs.camera is None else _camera_text(inputs.camera),
         macs=macs,
         witnesses=found,
         memory=memory,
@@ -153,10 +163,17 @@ def export_c(
             **{compiler.name: compiler.version for compiler in available()},
         },
     )
-    facts = BundleFacts(macs, memory.state_bytes, threshold, tuple(_memory_rows(memory)))
-    texts |= bundle_files(graph, sources.name, facts, camera, (inputs.images[0], expected[0]))
-    _write(folder, texts, tflite, inputs, certificate)
+    write_certificate(folder, certificate)
     return CBundle(folder, certificate, inputs.no_camera, chip)
+
+
+def bundle_export(
+    model: Path, export: Export, folder: Path, options: ProofOptions, *, progress: Progress | None = None
+) -> CBundle:
+    """`bundle_model` of what was just exported, with its threshold."""
+    record = export.record
+    facts = ExportFacts(record.model, record.int8_threshold, record.probability_threshold)
+    return bundle_model(model, export.tflite, folder, options, facts, progress=progress)
 
 
 def bundle_model(
@@ -164,38 +181,34 @@ def bundle_model(
     tflite: Path,
     folder: Path,
     options: ProofOptions,
+    facts: ExportFacts,
     *,
-    name: str,
-    threshold: int | None = None,
-    probability_threshold: float = DEFAULT_THRESHOLD,
     progress: Progress | None = None,
 ) -> CBundle:
     """`export_c` of the int8 file `tflite` of `model`, proven on images of its data as the device's camera sends them.
 
-    Without data (a `.tflite` outside of a run) it is proven on noise alone. `threshold` is the int8 value that stands
-    for `probability_threshold`. Raises as `export_c`, and DataError or ConfigError where data is named and cannot be
-    read.
+    Without data (a `.tflite` outside of a run) it is proven on noise alone. Raises as `export_c`, and DataError or
+    ConfigError where data is named and cannot be read.
     """
+    prepare_folder(folder)
     source = find_model(model, data=options.data, overrides=options.overrides)
     content = tflite.read_bytes()
     graph = quantized_graph_of(content)
     target = graph.by_name[graph.input]
-    real, more = (REAL_INPUTS_FULL, RANDOM_INPUTS_FULL) if options.full else (REAL_INPUTS, RANDOM_INPUTS)
-    inputs, accuracy = noise_alone(target), None
-    if source.config.data is None:
-        more += real
-    else:
+    real, noise = (REAL_INPUTS_FULL, RANDOM_INPUTS_FULL) if options.full else (REAL_INPUTS, RANDOM_INPUTS)
+    inputs, accuracy = noise_alone(target, "there is no data to tell its size"), None
+    if source.config.data is not None:
         done = None if progress is None else partial(progress, "reading images")
         splits = source.load_data(target.shape, done)
         split = options.split or ("test" if len(splits.get("test", ())) else "val")
         inputs = device_inputs(target, source, split, split_of(splits, split).spread(real), options.pixels)
-        accuracy = _accuracy(source, tflite, split, splits, options.pixels, probability_threshold)
+        if inputs.camera is not None:
+            accuracy = _accuracy(source, tflite, graph, split, splits, inputs.camera, facts.probability_threshold)
     bundle = export_c(
         content,
         folder,
-        inputs.with_noise(more),
-        name=name,
-        threshold=threshold,
+        inputs.with_noise(noise + real - inputs.real),
+        facts,
         chip=options.chip,
         accuracy=accuracy,
         full=options.full,
@@ -206,21 +219,16 @@ def bundle_model(
     return bundle
 
 
-def bundle_export(
-    model: Path, export: Export, folder: Path, options: ProofOptions, *, progress: Progress | None = None
-) -> CBundle:
-    """`bundle_model` of what was just exported, with its threshold."""
-    record = export.record
-    return bundle_model(
-        model,
-        export.tflite,
-        folder,
-        options,
-        name=record.model,
-        threshold=record.int8_threshold,
-        probability_threshold=record.probability_threshold,
-        progress=progress,
-    )
+def facts_beside(tflite: Path) -> ExportFacts:
+    """What the record beside an exported `.tflite` says of it; its file's name and 0.5 where there is none."""
+    path = tflite.parent / "export.json"
+    try:
+        record = read_json(path)
+        if record["sha256"] == hashlib.sha256(tflite.read_bytes()).hexdigest():
+            return ExportFacts(record["model"], record["int8_threshold"], record["probability_threshold"])
+    except (NanoUError, KeyError, TypeError):
+        logger.debug("%s: no record of %s", path, tflite)
+    return ExportFacts(tflite.stem)
 
 
 def verify_bundle(folder: Path, *, full: bool = False, progress: Progress | None = None) -> Certificate:
@@ -228,23 +236,16 @@ def verify_bundle(folder: Path, *, full: bool = False, progress: Progress | None
 
     Raises DeployError where a file is missing, or was changed since it was certified, or where a proof cannot be made.
     """
-    before = read_certificate(_required(folder, CERTIFICATE))
-    tflite = _required(folder, MODEL).read_bytes()
-    if hashlib.sha256(tflite).hexdigest() != before.tflite_sha256:
-        raise DeployError(f"{folder / MODEL}: was changed since it was certified; export again")
-    texts = {path: _required(folder, path).read_text(encoding="utf-8") for path in before.sources_sha256}
-    changed = [path for path, text in texts.items() if _sha256(text) != before.sources_sha256[path]]
-    if changed:
-        raise DeployError(f"{folder / changed[0]}: was changed since it was certified; export again")
-    inputs = _read_inputs(_required(folder, INPUTS))
-    if sha256_of(inputs.images) != before.inputs_sha256:
-        raise DeployError(f"{folder / INPUTS}: are not the inputs of the certificate; export again")
+    before, files = certified_files(folder)
     name = before.c_name
-    sources = _Files(name, texts[f"src/{name}.h"], texts[f"src/{name}.c"])
+    texts = {path: content.decode() for path, content in files.items() if path.startswith("src/")}
+    sources = CSources(name, texts[f"src/{name}.h"], texts[f"src/{name}.c"])
     camera = None
-    if f"src/{name}_camera.c" in texts:
-        camera = _Files(f"{name}_camera", texts[f"src/{name}_camera.h"], texts[f"src/{name}_camera.c"])
-    subject = _subject(tflite, sources, camera, inputs)
+    if before.camera is not None:
+        header, source = texts[f"src/{name}_camera.h"], texts[f"src/{name}_camera.c"]
+        camera = CameraSources(header, source, 0, 0)
+    inputs = inputs_of(files[INPUTS], folder / INPUTS)
+    subject = _subject(files[MODEL], sources, camera, inputs)
     expected = expected_outputs(subject)
     found = witnesses(subject, expected, full=full, progress=progress)
     if sha256_of(expected) != before.expected_sha256:
@@ -259,24 +260,48 @@ def raise_broken(folder: Path, certificate: Certificate) -> None:
         raise DeployError(f"{folder}: other bytes than the reference kernels': {names}; it is not safe to deploy")
 
 
-def tables(certificate: Certificate) -> str:
-    """All tables of a certificate as text."""
-    parts = [witness_table(certificate), memory_table(certificate.memory)]
-    parts += [stage_table(certificate.stages)] if certificate.stages else []
-    return "\n".join(part.to_text() for part in parts)
+def raise_unproven(folder: Path, certificate: Certificate) -> None:
+    """DeployError where bytes differ, and where the C was not run."""
+    raise_broken(folder, certificate)
+    verdict = certificate_verdict(certificate)
+    if not verdict.holds:
+        raise DeployError(f"{folder}: {verdict.text} {'; '.join(verdict.details)}".rstrip())
+
+
+def _camera_sources(graph: QuantizedGraph, camera: CameraFormat, name: str) -> CameraSources:
+    source = graph.by_name[graph.input]
+    return generate_camera_c(camera, source.shape, source.scale, source.zero_point, name)
+
+
+def _source_texts(sources: CSources, camera: CameraSources | None) -> dict[str, str]:
+    texts = {f"src/{sources.name}.h": sources.header, f"src/{sources.name}.c": sources.source}
+    if camera is not None:
+        texts |= {f"src/{sources.name}_camera.h": camera.header, f"src/{sources.name}_camera.c": camera.source}
+    return texts
+
+
+def _subject(tflite: bytes, sources: CSources, camera: CameraSources | None, inputs: DeviceInputs) -> Subject:
+    behind = None if camera is None else behind_camera(sources, camera)
+    return Subject(tflite, quantized_graph_of(tflite), sources, inputs.images, inputs.real, behind, inputs.frames)
 
 
 def _accuracy(
     source: ModelSource,
     tflite: Path,
+    graph: QuantizedGraph,
     split: str,
     splits: dict[str, ImageSet],
-    pixels: PixelName,
+    camera: CameraFormat,
     threshold: float,
 ) -> DeviceAccuracy | None:
-    """Of all images of the split; None where a camera of their size cannot feed the network."""
+    """Of all images of the split; None, and said, for a network that gives no mask of its input's size, and for images
+    that this camera does not send."""
+    height, width, channels = graph.by_name[graph.input].shape
+    if channels != 3 or graph.by_name[graph.output].shape != (height, width, 1):
+        logger.warning("no IoU on the device: the network does not give one value for each pixel of an RGB image")
+        return None
     try:
-        seen = through_camera(source, split, splits[split], pixels)
+        seen = through_camera(source, split, splits[split], camera.pixels, size=(camera.height, camera.width))
     except (ConfigError, DataError) as error:
         logger.warning("no IoU on the device: %s", error)
         return None
@@ -286,21 +311,22 @@ def _accuracy(
     return DeviceAccuracy(split, len(seen), threshold, pooled.metrics.iou, floor)
 
 
-def _subject(tflite: bytes, sources: _Files, camera: CameraSources | _Files | None, inputs: DeviceInputs) -> Subject:
-    behind = None if camera is None else behind_camera(sources, camera)
-    return Subject(tflite, quantized_graph_of(tflite), sources, inputs.images, behind, inputs.frames)
-
-
 def _memory(
-    tflite: bytes, state_bytes: int, constant_bytes: int, camera: CameraSources | None, found: tuple[Witness, ...]
+    tflite: bytes,
+    plan: StreamingPlan,
+    camera: tuple[CameraFormat, CameraSources] | None,
+    found: tuple[Witness, ...],
 ) -> CertifiedMemory:
+    """Stack and code are those of the largest build, the camera's part in it where there is a camera."""
     stacks = [one.stack_bytes for one in found if one.stack_bytes is not None]
     codes = [one.code_bytes for one in found if one.code_bytes is not None]
     constants = [one.constant_bytes for one in found if one.constant_bytes is not None]
+    _, width, channels = plan.graph.by_name[plan.graph.input].shape
+    tables = plan.memory.constant_bytes + (0 if camera is None else camera[1].table_bytes)
     return CertifiedMemory(
-        state_bytes=state_bytes,
-        camera_bytes=0 if camera is None else camera.state_bytes,
-        constant_bytes=max(constants, default=constant_bytes),
+        state_bytes=plan.memory.state_bytes,
+        camera_bytes=0 if camera is None else camera[1].state_bytes + width * channels,
+        constant_bytes=max(constants, default=tables),
         stack_bytes=max(stacks, default=None),
         code_bytes=max(codes, default=None),
         live_bytes=summarise_tflite(tflite).peak_activation_bytes,
@@ -325,13 +351,17 @@ def _macs(graph: QuantizedGraph, op: QuantizedOp) -> int:
     return 0 if op.weights is None else height * width * op.weights.kernel.size
 
 
-def _raise_over(folder: Path, memory: CertifiedMemory, chip: Chip) -> None:
-    for what, needed, there in (
-        ("RAM", memory.ram_bytes, chip.arena_bytes),
-        ("flash", memory.flash_bytes, chip.flash_bytes),
+def _fit(folder: Path, memory: CertifiedMemory, chip: Chip) -> str:
+    parts = []
+    for what, needed, there, lacks in (
+        ("RAM", memory.ram_bytes, chip.arena_bytes, "stack" if memory.stack_bytes is None else None),
+        ("flash", memory.flash_bytes, chip.flash_bytes, "code" if memory.code_bytes is None else None),
     ):
         if needed > there:
             raise BudgetError(f"{folder}: needs {needed:,} bytes of {what}, the {chip.name} has {there:,}")
+        unmeasured = "" if lacks is None else f" without {lacks}, which was not measured here"
+        parts.append(f"{needed:,} of {there:,} bytes of {what}{unmeasured}")
+    return f"fits {chip.name}: {', '.join(parts)}"
 
 
 def _memory_rows(memory: CertifiedMemory) -> list[tuple[str, str]]:
@@ -340,41 +370,5 @@ def _memory_rows(memory: CertifiedMemory) -> list[tuple[str, str]]:
     return [("RAM", f"{memory.ram_bytes:,} bytes{stack}"), ("flash", f"{memory.flash_bytes:,} bytes{code}")]
 
 
-def _camera_text(inputs: DeviceInputs) -> str:
-    assert inputs.camera is not None
-    return f"{inputs.camera.pixels}, {inputs.camera.width}x{inputs.camera.height}"
-
-
-def _write(
-    folder: Path, texts: Mapping[str, str], tflite: bytes, inputs: DeviceInputs, certificate: Certificate
-) -> None:
-    for path, text in texts.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        write_text_atomic(folder / path, text)
-    with atomic_path(folder / MODEL) as temporary:
-        temporary.write_bytes(tflite)
-    with atomic_path(folder / INPUTS) as temporary, temporary.open("wb") as file:
-        frames = {} if inputs.frames is None else {"frames": inputs.frames}
-        np.savez_compressed(file, images=inputs.images, real=np.array(inputs.real), **frames)  # type: ignore[arg-type]
-    write_json(folder / CERTIFICATE, certificate.to_dict())
-    write_text_atomic(folder / "certificate.txt", tables(certificate))
-    save_figure(draw_certificate(certificate), folder / "memory.png")
-
-
-def _read_inputs(path: Path) -> DeviceInputs:
-    try:
-        arrays = unpack_npz(path.read_bytes(), max_bytes=MOST_INPUT_BYTES)
-        return DeviceInputs(arrays["images"], int(arrays["real"]), frames=arrays.get("frames"))
-    except (ValueError, KeyError, TypeError) as error:
-        raise DeployError(f"{path}: is damaged; export again") from error
-
-
-def _required(folder: Path, name: str) -> Path:
-    path = folder / name
-    if not path.is_file():
-        raise DeployError(f"{path}: is missing; nano-u verify takes the folder that nano-u export --c wrote")
-    return path
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _camera_text(camera: CameraFormat) -> str:
+    return f"{camera.pixels}, {camera.width}x{camera.height}"

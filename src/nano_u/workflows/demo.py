@@ -60,7 +60,7 @@ def run_demo(
     exported = export_model(trained.run.path, progress=progress)
     stage("writing C files and proving their bytes")
     bundle = bundle_export(trained.run.path, exported, exported.folder / "c", ProofOptions(), progress=progress)
-    bundle.raise_unfit()
     stage("writing the report")
     report = write_report([trained.run.path])
+    bundle.raise_unfit()
     return Demo(trained, evaluated, exported, bundle, report, time.perf_counter() - started)

@@ -43,9 +43,9 @@ class DeviceInputs:
         return replace(self, images=np.concatenate([self.images, *ends, noise]))
 
 
-def noise_alone(target: QuantizedTensor) -> DeviceInputs:
-    """No real inputs, for a model that comes without data."""
-    return DeviceInputs(np.empty((0, *target.shape), np.int8), 0, no_camera="there is no data to tell its size")
+def noise_alone(target: QuantizedTensor, no_camera: str) -> DeviceInputs:
+    """No real inputs, for a model without data; `no_camera` says why there is no camera."""
+    return DeviceInputs(np.empty((0, *target.shape), np.int8), 0, no_camera=no_camera)
 
 
 def device_inputs(
@@ -54,7 +54,7 @@ def device_inputs(
     """`images` of a split as inputs of the network whose input is `target`, seen by a camera of their files' size.
 
     Images that such a camera cannot see (of several sizes, smaller than the network's input) go in as training has
-    them, and there is no camera.
+    them, and there is no camera; none at all go into a network that reads no RGB.
     """
     try:
         pictures = _pictures(source, split, images)
@@ -62,6 +62,8 @@ def device_inputs(
         frames = [camera.encode(picture) for picture in pictures]
         seen = np.stack([received_input(frame, camera, target.shape, target) for frame in frames])
     except (ConfigError, DataError) as error:
+        if target.shape[2] != images.images.shape[3]:
+            return noise_alone(target, str(error))
         values = byte_table(target.scale, target.zero_point)[images.images]
         return DeviceInputs(values, len(values), no_camera=str(error))
     sent = np.frombuffer(b"".join(frames), np.int8).reshape(len(frames), camera.height, camera.row_bytes, 1)

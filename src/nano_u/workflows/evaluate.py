@@ -105,14 +105,23 @@ def evaluate_model(
 
 
 def through_camera(
-    source: ModelSource, split: str, chosen: ImageSet, camera: PixelName, loading: Progress | None = None
+    source: ModelSource,
+    split: str,
+    chosen: ImageSet,
+    camera: PixelName,
+    loading: Progress | None = None,
+    *,
+    size: tuple[int, int] | None = None,
 ) -> ImageSet:
-    """The chosen images as the device sees them; synthetic ones have no other size than the network's."""
+    """The chosen images as the device sees them; synthetic ones have no other size than the network's.
+
+    `size` (height, width) is what a camera has; ConfigError names an image of another one.
+    """
     config = source.config
     if config.data is None or config.data == SYNTHETIC:
         return set_through_camera(chosen, camera)
     samples = index_dataset(config.data, config.dataset, val_fraction=config.val_fraction).splits[split]
-    return files_through_camera(chosen, samples, camera, config.dataset.max_pixels, progress=loading)
+    return files_through_camera(chosen, samples, camera, config.dataset.max_pixels, size=size, progress=loading)
 
 
 def _camera_note(camera: PixelName) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nano_u.config import ExperimentConfig, load_experiment
-from nano_u.errors import ConfigError, ModelError, NanoUError
+from nano_u.errors import ConfigError, DeployError, ModelError, NanoUError
 from nano_u.models import create_model_from_config
 from nano_u.runs import RunDirectory, read_json
 from nano_u.training.distillation import check_teacher
@@ -60,16 +60,19 @@ class Piped:
 
     student: RunDirectory
     exported: Export
-    bundle: CBundle
+    bundle: CBundle | DeployError
+    """The C files, or why there are none."""
     report: WrittenReport
     seconds: float
 
     def raise_problems(self) -> None:
-        """DeployError where the C gives other bytes, BudgetError where int8 loses more than it may, RunError where the
-        report lacks a part; all files are there.
+        """DeployError where there is no C or it gives other bytes, BudgetError where int8 loses more than it may,
+        RunError where the report lacks a part; all files are there.
 
         The first is told where there are several: the others stand in the report.
         """
+        if isinstance(self.bundle, DeployError):
+            raise self.bundle
         self.bundle.raise_unfit()
         self.exported.raise_drop()
         self.report.raise_problems()
@@ -146,9 +149,17 @@ def run_pipeline(
     stage(f"evaluating on the {exported.split} images")
     evaluate_model(student.path, split=exported.split)
     stage("writing C files and proving their bytes")
-    bundle = bundle_export(student.path, exported, exported.folder / "c", ProofOptions(), progress=progress)
+    bundle = _bundle(student, exported, progress)
     stage("writing the report")
     return Piped(student, exported, bundle, write_report([student.path]), time.perf_counter() - started)
+
+
+def _bundle(student: RunDirectory, exported: Export, progress: Progress | None) -> CBundle | DeployError:
+    """The C files; what forbids them is told after the report, which hours of training have earned."""
+    try:
+        return bundle_export(student.path, exported, exported.folder / "c", ProofOptions(), progress=progress)
+    except DeployError as error:
+        return error
 
 
 def _train(config: ExperimentConfig, path: Path, what: str, observer: ObserverOf, stage: Stage) -> None:

@@ -115,8 +115,9 @@ def moves(
 ) -> list[Move]:
     """Every change that brings the network nearer to the budget, the most worthwhile first.
 
-    Narrower layers, a block fewer, a block before the upsampling that it followed. Those that were undone in `steps`
-    wait until the others were, and take fewer filters then.
+    Narrower layers, a block fewer, a block before the upsampling that it followed. Cuts that were undone in `steps`
+    wait until the others were, and take fewer filters then; blocks that were undone stay. So do those that gave nothing
+    but zeros: against them any loss is infinite.
     """
     undone = times_undone(steps)
     judge = _Judge(architecture_of(model), budget)
@@ -172,6 +173,8 @@ def _rewirings(model: keras.Model, measured: Measured, undone: Mapping[str, int]
         gain = judge.gain(smaller)
         if gain > 0:
             loss = lost_share(model, rewired, rewiring, measured.images[:COMPARED_IMAGES])
+            if math.isinf(loss):
+                continue
             yield Move(
                 rewiring.kind,
                 rewiring.name,

@@ -32,8 +32,8 @@ QUICK_CORE = "cortex-m7"
 STAGE_HOOK = "nano_u_stage"
 """The function by which the emulated board's program learns which stage runs."""
 
-EMULATED_INPUTS, EMULATED_INPUTS_QUICK = 20, 2
-"""An emulated frame takes a second and more, so not all inputs are run on every core."""
+EMULATED_INPUTS, EMULATED_INPUTS_QUICK = 20, 6
+"""An emulated frame takes a second and more, so not all inputs are run there: half are images, half noise."""
 
 Images = npt.NDArray[np.int8]
 Progress = Callable[[str, int, int], None]
@@ -43,14 +43,16 @@ Progress = Callable[[str, int, int], None]
 class Subject:
     """A network in all its forms, and what to run through it.
 
-    `frames` are camera pictures as int8 `(n, rows, bytes per row, 1)` and `behind_camera` the C that takes them; their
-    masks are those of the first images, which are what the camera's conversion makes of them.
+    Of `images` the first `real` are no noise. `frames` are camera pictures as int8 `(n, rows, bytes per row, 1)` and
+    `behind_camera` the C that takes them; their masks are those of the first images, which are what the camera's
+    conversion makes of them.
     """
 
     tflite: bytes
     graph: QuantizedGraph
     sources: StreamingSources
     images: Images
+    real: int
     behind_camera: StreamingSources | None = None
     frames: Images | None = None
 
@@ -125,10 +127,20 @@ def _host(subject: Subject, expected: Images, *, full: bool) -> Iterator[Witness
 
 
 def _emulated(subject: Subject, expected: Images, *, full: bool) -> Iterator[Witness]:
-    count = min(len(subject.images), EMULATED_INPUTS if full else EMULATED_INPUTS_QUICK)
     cores: tuple[Core, ...] = CORES if full else (core_named(QUICK_CORE),)
-    for row in emulated_matrix(subject.sources, subject.images[:count], expected[:count], cores=cores):
-        yield _of_row(row, "C", count)
+    chosen = emulated_inputs(len(subject.images), subject.real, EMULATED_INPUTS if full else EMULATED_INPUTS_QUICK)
+    for row in emulated_matrix(subject.sources, subject.images[chosen], expected[chosen], cores=cores):
+        yield _of_row(row, "C", len(chosen))
+    if subject.behind_camera is not None and subject.frames is not None:
+        some = subject.frames[: len(chosen) // 2]
+        for row in emulated_matrix(subject.behind_camera, some, expected[: len(some)], cores=cores):
+            yield _of_row(row, "C from camera bytes", len(some))
+
+
+def emulated_inputs(count: int, real: int, most: int) -> list[int]:
+    """At most `most` of `count` inputs: as many images, which come first, as noise, the ends of the range among it."""
+    noise = min(count - real, max(most // 2, most - real))
+    return [*range(min(real, most - noise)), *range(real, real + noise)]
 
 
 def short_version(compiler: str) -> str:

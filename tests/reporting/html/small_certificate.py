@@ -41,7 +41,7 @@ def small_certificate(*, layer: str = "", model: str = "nano_u", **changed: Any)
         model=model,
         c_name="nano_u",
         tflite_sha256=TFLITE_SHA,
-        sources_sha256={"src/nano_u.c": "bfaf" * 16},
+        files_sha256={"src/nano_u.c": "bfaf" * 16},
         real_inputs=20,
         random_inputs=4,
         inputs_sha256="e0fd" * 16,

@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 from tests.reporting.html.small_certificate import MEMORY, small_certificate, with_other_bytes
 
-from nano_u.reporting.certificate import Certificate, DeviceAccuracy, Witness
-from nano_u.reporting.html.chip_section import Verdict, certificate_verdict, chip_section, chip_tiles
+from nano_u.reporting.certificate import Certificate, DeviceAccuracy, Verdict, Witness, certificate_verdict
+from nano_u.reporting.html.chip_section import chip_section, chip_tiles
 from nano_u.reporting.html.page_parts import Drawer, Tile
 
 COMPLETE = small_certificate()

@@ -8,7 +8,9 @@ from nano_u.reporting.certificate import (
     Certificate,
     CertifiedMemory,
     DeviceAccuracy,
+    Verdict,
     Witness,
+    certificate_verdict,
     memory_table,
     stage_table,
     witness_table,
@@ -16,15 +18,6 @@ from nano_u.reporting.certificate import (
 from nano_u.reporting.certificate_figure import draw_certificate
 from nano_u.reporting.html.page_parts import Drawer, Picture, Tile
 from nano_u.reporting.table import MISSING, Table, count, ratio
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether every byte was the expected one, in a sentence; `details` names what speaks against it."""
-
-    holds: bool
-    text: str
-    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,25 +42,6 @@ def chip_section(certificate: Certificate, draw: Drawer, *, tflite_bytes: int | 
         tables=(witness_table(certificate), memory_table(memory)),
         stages=stage_table(certificate.stages) if certificate.stages else None,
     )
-
-
-def certificate_verdict(certificate: Certificate) -> Verdict:
-    """Proven where the C was run and nothing gave other bytes than the reference kernels."""
-    ran = [one for one in certificate.witnesses if one.not_run is None]
-    left_out = [one for one in certificate.witnesses if one.not_run is not None]
-    runs = sum(one.is_of_c for one in ran)
-    if not certificate.holds:
-        names = tuple(one.name for one in certificate.broken)
-        text = (
-            f"Not safe to deploy: {len(names)} of {len(ran)} computations gave other bytes than the reference kernels."
-        )
-        return Verdict(False, text, names)
-    if not runs:
-        reasons = tuple(f"{one.name}: {one.not_run}" for one in left_out if one.is_of_c)
-        return Verdict(False, "Not proven: the C was not run.", reasons)
-    inputs = f"{count(certificate.real_inputs)} images and {count(certificate.random_inputs)} random inputs"
-    text = f"Proven: {len(ran)} computations, {runs} of them by the C, gave the same bytes on up to {inputs}"
-    return Verdict(True, f"{text}; {len(left_out)} could not be run." if left_out else f"{text}.")
 
 
 def chip_tiles(certificate: Certificate, *, tflite_bytes: int | None = None) -> tuple[Tile, ...]:
