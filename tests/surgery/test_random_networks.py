@@ -13,7 +13,16 @@ from tests.surgery.networks import IMAGES, TOLERANCE, difference, drawn, layers,
 
 from nano_u.graph import narrowed, summarise
 from nano_u.models import FusedBatchNormalization, UpsampleNearest, architecture_of
-from nano_u.surgery import channel_groups, choose_channels, cut_channels, measure_readers, removable_channels
+from nano_u.surgery import (
+    channel_groups,
+    choose_channels,
+    cut_channels,
+    lost_share,
+    measure_readers,
+    removable_channels,
+    rewired_model,
+    rewirings,
+)
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
@@ -21,6 +30,7 @@ WIDTH = 4
 STEPS: Mapping[str, Callable[[], keras.layers.Layer]] = {
     "1x1": lambda: layers.Conv2D(WIDTH, 1, use_bias=False),
     "3x3": lambda: layers.Conv2D(WIDTH, 3, padding="same", activation="relu"),
+    "swish": lambda: layers.Conv2D(WIDTH, 3, padding="same", activation="swish"),
     "strided": lambda: layers.Conv2D(WIDTH + 1, 3, strides=2, padding="same"),
     "valid": lambda: layers.Conv2D(WIDTH, 2),
     "depthwise": lambda: layers.DepthwiseConv2D(3, padding="same"),
@@ -109,3 +119,16 @@ def test_a_cut_network_has_the_shape_that_its_record_foretells_and_loses_what_wa
     assert found.shapes == foretold.shapes
     assert summarise(found).macs == summarise(foretold).macs
     np.testing.assert_allclose(sum(surgery.residuals.values()), choice.loss, rtol=1e-6, atol=1e-12)
+
+
+@settings(deadline=None, max_examples=8)
+@given(st.data())
+def test_every_rewiring_that_is_offered_can_be_made_and_its_loss_told(data: st.DataObject) -> None:
+    model = random_network(data.draw)
+
+    for rewiring in rewirings(model):
+        rewired = rewired_model(model, rewiring)
+
+        assert rewired.output_shape == model.output_shape
+        assert summarise(architecture_of(rewired)).macs < summarise(architecture_of(model)).macs
+        assert lost_share(model, rewired, rewiring, IMAGES) >= 0

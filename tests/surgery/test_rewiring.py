@@ -6,6 +6,7 @@ import pytest
 from tests.surgery.networks import IMAGES, drawn, layers, network
 
 from nano_u import create_nano_u
+from nano_u.errors import ModelError
 from nano_u.graph import summarise
 from nano_u.models import architecture_of
 from nano_u.models.layers import UpsampleNearest
@@ -98,6 +99,113 @@ def test_the_lost_share_is_the_change_of_what_is_read_behind_the_chain() -> None
     lost = lost_share(model, rewired_model(model, rewiring), rewiring, IMAGES)
 
     assert lost == pytest.approx(np.square(after - before).mean() / before.var(), rel=1e-5)
+
+
+@pytest.mark.parametrize("activation", ["relu", "swish", "sigmoid", "softmax"])
+def test_a_layer_takes_the_activation_that_it_applies_itself_along(activation: str) -> None:
+    model = network(
+        layers.MaxPooling2D(name="pool"),
+        layers.UpSampling2D(name="up"),
+        layers.Conv2D(3, 1, activation=activation, name="mixer"),
+        layers.Conv2D(1, 1, activation="sigmoid", name="head"),
+    )
+    found = by_name(model)
+
+    later = rewired_model(model, found["upsampling:mixer"])
+
+    assert list(found) == ["block:mixer", "upsampling:mixer"]
+    np.testing.assert_allclose(output(later), output(model), atol=1e-6)
+    assert lost_share(model, later, found["upsampling:mixer"], IMAGES) < 1e-12
+
+
+def test_a_head_with_an_activation_can_come_before_the_upsampling() -> None:
+    head = layers.Conv2D(1, 1, activation="sigmoid", name="head")
+    model = network(layers.MaxPooling2D(name="pool"), layers.UpSampling2D(name="up"), head)
+    (rewiring,) = rewirings(model)
+
+    later = rewired_model(model, rewiring)
+
+    assert [layer.name for layer in later.layers] == ["image", "pool", "head", "up"]
+    assert lost_share(model, later, rewiring, IMAGES) < 1e-12
+
+
+def test_what_lies_in_a_nested_model_stays_and_may_read_a_chain() -> None:
+    inner = keras.Sequential(
+        [keras.Input((16, 16, 3)), layers.UpSampling2D(name="inner_up"), layers.Conv2D(2, 1, name="inner_conv")],
+        name="inner",
+    )
+    steps = [layers.Conv2D(3, 3, padding="same", activation="swish", name=name) for name in ("a", "b")]
+    model = network(*steps, inner, layers.Conv2D(1, 3, padding="same", name="head"))
+    found = by_name(model)
+
+    assert list(found) == ["block:a", "block:b"]
+    assert 0 < lost_share(model, rewired_model(model, found["block:b"]), found["block:b"], IMAGES) < np.inf
+
+
+def test_an_upsampling_that_runs_twice_or_is_an_output_stays_where_it_is() -> None:
+    image = keras.Input((16, 16, 3), name="image")
+    up = layers.UpSampling2D(name="up")
+    first, second = (layers.Conv2D(2, 3, padding="same", name=name)(up(image)) for name in ("a", "b"))
+    twice = drawn(keras.Model(image, layers.Concatenate(name="both")([first, second])))
+    pooled = layers.UpSampling2D(name="late")(layers.MaxPooling2D(name="pool")(image))
+    seen = drawn(keras.Model(image, [pooled, layers.Conv2D(2, 3, padding="same", name="c")(pooled)]))
+
+    assert rewirings(twice) == ()
+    assert rewirings(seen) == ()
+
+
+def test_what_is_lost_is_told_of_the_chain_and_not_of_what_it_is_joined_with() -> None:
+    image = keras.Input((16, 16, 3), name="image")
+    other = layers.Conv2D(4, 3, padding="same", name="other")(image)
+    a = layers.Conv2D(4, 3, padding="same", activation="relu", name="a")(layers.MaxPooling2D(name="pool")(image))
+    b = layers.Conv2D(4, 3, padding="same", name="b")(a)
+    c = layers.Conv2D(4, 3, padding="same", name="c")(UpsampleNearest((2, 2), name="up")(b))
+    joined = layers.Concatenate(name="joined")([other, c])
+    model = drawn(keras.Model(image, layers.Conv2D(1, 1, name="head")(joined)))
+    values = {name: keras.Model(model.input, model.get_layer(name).output)(IMAGES) for name in ("a", "b", "c")}
+    before, block = (np.asarray(values[name], np.float64) for name in ("b", "a"))
+    kernel, bias = model.get_layer("c").get_weights()
+    early = np.asarray(keras.ops.conv(values["b"], kernel, padding="same") + bias).repeat(2, axis=1).repeat(2, axis=2)
+    late = np.asarray(values["c"], np.float64)
+
+    lost = {
+        name: lost_share(model, rewired_model(model, rewiring), rewiring, IMAGES)
+        for name, rewiring in by_name(model).items()
+    }
+
+    assert lost["block:b"] == pytest.approx(np.square(block - before).mean() / before.var(), rel=1e-5)
+    assert lost["upsampling:c"] == pytest.approx(np.square(early - late).mean() / late.var(), rel=1e-5)
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.5])
+def test_of_a_block_that_gives_one_value_everywhere_the_value_itself_is_the_measure(constant: float) -> None:
+    model = network(layers.Conv2D(3, 1, name="a"), layers.Conv2D(3, 1, name="dead"), layers.Conv2D(1, 1, name="head"))
+    model.get_layer("dead").set_weights([np.zeros((1, 1, 3, 3)), np.full(3, constant)])
+    rewiring = by_name(model)["block:dead"]
+    replaced = np.asarray(keras.Model(model.input, model.get_layer("a").output)(IMAGES), np.float64)
+
+    lost = lost_share(model, rewired_model(model, rewiring), rewiring, IMAGES)
+
+    expected = np.square(replaced - constant).mean() / constant**2 if constant else np.inf
+    assert lost == pytest.approx(expected, rel=1e-5)
+
+
+def test_of_a_dead_block_in_place_of_a_dead_one_nothing_is_lost() -> None:
+    model = network(layers.Conv2D(3, 1, name="a"), layers.Conv2D(3, 1, name="dead"), layers.Conv2D(1, 1, name="head"))
+    for name in ("a", "dead"):
+        model.get_layer(name).set_weights([np.zeros((1, 1, 3, 3)), np.zeros(3)])
+    rewiring = by_name(model)["block:dead"]
+
+    assert lost_share(model, rewired_model(model, rewiring), rewiring, IMAGES) == 0
+
+
+def test_the_rewiring_of_another_network_is_refused_in_words() -> None:
+    model = small()
+    rewiring = by_name(model)["block:b_depthwise"]
+    smaller = rewired_model(model, rewiring)
+
+    with pytest.raises(ModelError, match="has no layer 'b_out'"):
+        lost_share(smaller, smaller, rewiring, IMAGES)
 
 
 def test_what_another_layer_reads_or_joins_stays() -> None:

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import math
 
+import keras
+import numpy as np
 import pytest
 
 from nano_u.graph import architectures, narrowed, summarise
 from nano_u.graph.budget import Budget
 from nano_u.reporting.shrink_steps import ShrinkStep, StepCost
-from nano_u.surgery import ChannelGroup
-from nano_u.workflows.shrink_moves import excess, removed, shares_after, times_undone
+from nano_u.surgery import ChannelGroup, measure_readers
+from nano_u.workflows.shrink_moves import Measured, excess, moves, removed, shares_after, times_undone
 
 NETWORK = architectures.nano_u((16, 16, 3), [8], 16)
 
@@ -87,3 +89,32 @@ def test_a_cut_that_meets_the_limit_of_ram_is_worth_most() -> None:
 
     assert excess(network, budget) > excess(narrowed(network, {"encoder1_block1_pointwise": 4}), budget) > 0
     assert excess(meets, budget) == 0
+
+
+def upsampled(activation: str) -> tuple[keras.Model, Measured]:
+    """A 3x3 behind an upsampling, and images to measure it on."""
+    image = keras.Input((16, 16, 3), name="image")
+    pooled = keras.layers.MaxPooling2D(name="pool")(image)
+    mixed = keras.layers.Conv2D(3, 3, padding="same", activation=activation, name="mixer")(
+        keras.layers.UpSampling2D(name="up")(pooled)
+    )
+    model = keras.Model(image, keras.layers.Conv2D(1, 1, activation="sigmoid", name="head")(mixed))
+    images = np.random.default_rng(0).random((8, 16, 16, 3), np.float32)
+    return model, Measured(images, measure_readers(model, images))
+
+
+@pytest.mark.parametrize("activation", ["linear", "relu", "swish", "sigmoid"])
+def test_layers_of_any_activation_can_be_changed_in_every_way(activation: str) -> None:
+    model, measured = upsampled(activation)
+
+    found = {move.name: move for move in moves(model, measured, budget=None)}
+
+    assert {"block:mixer", "upsampling:mixer"} <= set(found)
+    assert all(0 < move.loss < math.inf for move in found.values())
+
+
+def test_a_block_that_gives_nothing_but_zeros_is_no_move_since_its_loss_has_no_measure() -> None:
+    model, measured = upsampled("relu")
+    model.get_layer("mixer").set_weights([np.zeros((3, 3, 3, 3)), np.zeros(3)])
+
+    assert {move.kind for move in moves(model, measured, budget=None)} == {"cut", "upsampling"}

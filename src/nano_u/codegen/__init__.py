@@ -4,6 +4,7 @@ from nano_u.codegen.blank_graph import blank_graph, streaming_state_bytes
 from nano_u.codegen.generate import CSources, generate_c
 from nano_u.codegen.memory import MemoryPlan, StoredRows
 from nano_u.codegen.plan import StreamingPlan, plan_streaming
+from nano_u.codegen.work import multiply_accumulates, stage_multiply_accumulates
 
 __all__ = [
     "CSources",
@@ -12,6 +13,8 @@ __all__ = [
     "StreamingPlan",
     "blank_graph",
     "generate_c",
+    "multiply_accumulates",
     "plan_streaming",
+    "stage_multiply_accumulates",
     "streaming_state_bytes",
 ]

@@ -64,11 +64,16 @@ def _image(name: str, shape: tuple[int, ...]) -> Shape:
 
 def _operator(architecture: Architecture, op: DeployedOp, shapes: dict[str, Shape]) -> QuantizedOp:
     kind = _KINDS.get(op.op)
+    if op.op == "opaque":
+        raise DeployError(
+            f"layer {op.name!r}: its record does not tell what it does; whether the C computes it is seen once the "
+            "network is int8 (nano-u export, then nano-u estimate with the .tflite)"
+        )
     if kind is None:
         raise DeployError(f"layer {op.name!r}: the C has no {op.op}")
     if kind not in ("AVERAGE_POOL_2D", "CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D"):
-        half = kind == "RESIZE_NEAREST_NEIGHBOR"
-        return QuantizedOp(kind, op.inputs, op.name, half_pixel_centers=half)
+        is_resize = kind in ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")
+        return QuantizedOp(kind, op.inputs, op.name, half_pixel_centers=is_resize)  # as Keras' resizes are converted
     node = architecture.by_name[op.name.removesuffix(DEPTHWISE_HALF)]
     is_pointwise_half = node.op == "separable_conv2d" and kind == "CONV_2D"
     window, strides = ((1, 1), (1, 1)) if is_pointwise_half else (node.window, node.strides)

@@ -122,7 +122,7 @@ static inline int8_t clamped(int32_t value, int32_t lowest, int32_t highest)
 /* Half of the value, rounded downwards, as the nearest int8. */
 static inline int8_t saturated_half(int32_t value)
 {
-#if defined($PREFIX_PACKED) && defined(__GNUC__) && defined(__arm__)
+#if defined($PREFIX_ASSEMBLY)
     int32_t result;
     __asm__("ssat %0, #8, %1, asr #1" : "=r"(result) : "r"(value));
     return (int8_t)result;
@@ -183,18 +183,39 @@ static inline uint32_t word_at(const int8_t *values)
 /* Bytes 0 and 2 of a word as two halves. */
 static inline int32_t even_bytes(uint32_t word)
 {
+#if defined($PREFIX_ASSEMBLY)
+    int32_t halves;
+    __asm__("sxtb16 %0, %1" : "=r"(halves) : "r"(word));
+    return halves;
+#else
     return __sxtb16((int32_t)word);
+#endif
 }
 
 /* Bytes 1 and 3; the rotation costs nothing inside of the instruction, which no intrinsic gives. */
 static inline int32_t odd_bytes(uint32_t word)
 {
-#if defined(__GNUC__) && defined(__arm__)
+#if defined($PREFIX_ASSEMBLY)
     int32_t halves;
     __asm__("sxtb16 %0, %1, ror #8" : "=r"(halves) : "r"(word));
     return halves;
 #else
     return __sxtb16((int32_t)((word >> 8) | (word << 24)));
+#endif
+}
+#endif
+""",
+    "dot_2": """
+#if defined($PREFIX_PACKED)
+/* sum + the products of both halves. */
+static inline int32_t dot_2(int32_t one, int32_t other, int32_t sum)
+{
+#if defined($PREFIX_ASSEMBLY)
+    int32_t result;
+    __asm__("smlad %0, %1, %2, %3" : "=r"(result) : "r"(one), "r"(other), "r"(sum));
+    return result;
+#else
+    return __smlad(one, other, sum);
 #endif
 }
 #endif
@@ -205,7 +226,7 @@ static inline int32_t odd_bytes(uint32_t word)
 static inline int32_t dot_4(int32_t even, int32_t odd, const int8_t *weights, int32_t sum)
 {
     const uint32_t word = word_at(weights);
-    return __smlad(odd, odd_bytes(word), __smlad(even, even_bytes(word), sum));
+    return dot_2(odd, odd_bytes(word), dot_2(even, even_bytes(word), sum));
 }
 #endif
 """,
@@ -290,6 +311,32 @@ static inline int32_t nine_taps(const int8_t *top, const int8_t *middle, const i
            (bottom[second] * weights[7 * width]) + (bottom[third] * weights[8 * width]);
 }
 """,
+    "dot_low": """
+#if defined($PREFIX_PACKED)
+/* sum + the product of the low halves, and of the high ones. */
+static inline int32_t dot_low(int32_t one, int32_t other, int32_t sum)
+{
+#if defined($PREFIX_ASSEMBLY)
+    int32_t result;
+    __asm__("smlabb %0, %1, %2, %3" : "=r"(result) : "r"(one), "r"(other), "r"(sum));
+    return result;
+#else
+    return __smlabb(one, other, sum);
+#endif
+}
+
+static inline int32_t dot_high(int32_t one, int32_t other, int32_t sum)
+{
+#if defined($PREFIX_ASSEMBLY)
+    int32_t result;
+    __asm__("smlatt %0, %1, %2, %3" : "=r"(result) : "r"(one), "r"(other), "r"(sum));
+    return result;
+#else
+    return __smlatt(one, other, sum);
+#endif
+}
+#endif
+""",
     "tap_4": """
 #if defined($PREFIX_PACKED)
 /* Adds four channels of one pixel times their weights; `sums` hold them in the order 0, 2, 1, 3. */
@@ -301,10 +348,10 @@ static inline void tap_4(const int8_t *pixel, const int8_t *weights, int32_t sum
     const int32_t odd = odd_bytes(values);
     const int32_t even_weights = even_bytes(word);
     const int32_t odd_weights = odd_bytes(word);
-    sums[0] = __smlabb(even, even_weights, sums[0]);
-    sums[1] = __smlatt(even, even_weights, sums[1]);
-    sums[2] = __smlabb(odd, odd_weights, sums[2]);
-    sums[3] = __smlatt(odd, odd_weights, sums[3]);
+    sums[0] = dot_low(even, even_weights, sums[0]);
+    sums[1] = dot_high(even, even_weights, sums[1]);
+    sums[2] = dot_low(odd, odd_weights, sums[2]);
+    sums[3] = dot_high(odd, odd_weights, sums[3]);
 }
 #endif
 """,

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nano_u.codegen.requantization import Requantization
+from nano_u.errors import DeployError
 
 LINE = 112
 """Characters of a line of numbers, its indent included."""
@@ -30,7 +31,7 @@ class Constant:
 
 @dataclass
 class Constants:
-    """Collects definitions; what is defined twice under one name is defined once."""
+    """Collects definitions; the same one may come twice, and DeployError is raised for two under one name."""
 
     by_name: dict[str, Constant] = field(default_factory=dict)
     paddings: dict[int, int] = field(default_factory=dict)
@@ -38,10 +39,7 @@ class Constants:
 
     def array(self, name: str, kind: Integers, values: npt.ArrayLike) -> str:
         """A one-dimensional table of integers; returns its name."""
-        numbers = np.asarray(values).reshape(-1).tolist()
-        text = f"static const {kind} {name}[{len(numbers)}] = {{\n{_lines(map(str, numbers))}}};\n"
-        self.by_name[name] = Constant(text, SIZES[kind] * len(numbers))
-        return name
+        return self.define(name, _array(name, kind, values))
 
     def convolution(
         self,
@@ -58,22 +56,20 @@ class Constants:
         rows = (f"{{{_int32(a)}, {b}, {c}}}" for a, b, c in zip(*(column.tolist() for column in columns), strict=True))
         self.array(f"weights_{name}", "int8_t", weights)
         text = f"static const filter_parameters filters_{name}[{len(bias)}] = {{\n{_lines(rows)}}};\n"
-        self.by_name[f"filters_{name}"] = Constant(text, 12 * len(bias))
+        self.define(f"filters_{name}", Constant(text, 12 * len(bias)))
         fields = [f"weights_{name}", f"filters_{name}", inputs, len(bias), _range(requantization)]
         text = f"static const layer_parameters convolution_{name} = {{\n    {', '.join(map(str, fields))}}};\n"
-        self.by_name[f"convolution_{name}"] = Constant(text, 2 * POINTER_BYTES + 12)
-        return f"convolution_{name}"
+        return self.define(f"convolution_{name}", Constant(text, 2 * POINTER_BYTES + 12))
 
     def record(self, name: str, kind: str, text: str, size: int) -> str:
         """One structure; returns its name."""
-        self.by_name[name] = Constant(f"static const {kind} {name} = {text};\n", size)
-        return name
+        return self.define(name, Constant(f"static const {kind} {name} = {text};\n", size))
 
     def records(self, name: str, kind: str, rows: Sequence[Sequence[int]], size: int) -> str:
         """A table of structures; returns its name."""
         lines = _lines(f"{{{', '.join(map(str, row))}}}" for row in rows)
-        self.by_name[name] = Constant(f"static const {kind} {name}[{len(rows)}] = {{\n{lines}}};\n", size * len(rows))
-        return name
+        text = f"static const {kind} {name}[{len(rows)}] = {{\n{lines}}};\n"
+        return self.define(name, Constant(text, size * len(rows)))
 
     def lookup(self, name: str, values: npt.NDArray[np.int8]) -> str:
         """A table of 256 entries, shared by all operators that need the same one; returns its name."""
@@ -86,12 +82,25 @@ class Constants:
         """At least `size` bytes of `zero_point`; returns their name."""
         self.paddings[zero_point] = max(size, self.paddings.get(zero_point, 0))
         name = f"padding_{'minus_' if zero_point < 0 else ''}{abs(zero_point)}"
-        return self.array(name, "int8_t", [zero_point] * self.paddings[zero_point])
+        self.by_name[name] = _array(name, "int8_t", [zero_point] * self.paddings[zero_point])
+        return name
+
+    def define(self, name: str, constant: Constant) -> str:
+        """Adds a definition; returns its name."""
+        if self.by_name.setdefault(name, constant) != constant:
+            raise DeployError(f"two tables of the C would both be called {name}; rename one of the layers")
+        return name
 
     @property
     def total_bytes(self) -> int:
         """Bytes of all definitions."""
         return sum(constant.bytes for constant in self.by_name.values())
+
+
+def _array(name: str, kind: Integers, values: npt.ArrayLike) -> Constant:
+    numbers = np.asarray(values).reshape(-1).tolist()
+    text = f"static const {kind} {name}[{len(numbers)}] = {{\n{_lines(map(str, numbers))}}};\n"
+    return Constant(text, SIZES[kind] * len(numbers))
 
 
 def _range(requantization: Requantization) -> str:

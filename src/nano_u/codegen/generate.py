@@ -11,7 +11,8 @@ from nano_u.codegen.c_kernels import kernels_used_by
 from nano_u.codegen.identifiers import model_identifier
 from nano_u.codegen.line_breaks import broken
 from nano_u.codegen.plan import StreamingPlan
-from nano_u.quantization import QuantizedGraph, QuantizedTensor
+from nano_u.codegen.work import multiply_accumulates
+from nano_u.quantization import QuantizedTensor
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,6 @@ def generate_c(plan: StreamingPlan, name: str) -> CSources:
     header = _filled(HEADER, prefix, _header_fields(plan))
     source = _filled(SOURCE, prefix, _source_fields(plan))
     return CSources(prefix, header, source)
-
-
-def multiply_accumulates(graph: QuantizedGraph) -> int:
-    """Products that the graph's convolutions sum up per image, margins included."""
-    total = 0
-    for op in graph.ops:
-        if op.weights is not None:
-            height, width, _ = graph.by_name[op.output].shape
-            total += height * width * op.weights.kernel.size
-    return total
 
 
 def _filled(template: str, prefix: str, fields: dict[str, str]) -> str:
@@ -61,7 +52,7 @@ def _header_fields(plan: StreamingPlan) -> dict[str, str]:
         "INPUT": _tensor_macros("INPUT", graph.by_name[graph.input]),
         "OUTPUT": _tensor_macros("OUTPUT", graph.by_name[graph.output]),
         "STATE_BYTES": str(memory.state_bytes),
-        "MACS": str(multiply_accumulates(graph)),
+        "MACS": str(multiply_accumulates(plan)),
         "MEMBERS": counters + buffers,
     }
 

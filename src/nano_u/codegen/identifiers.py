@@ -2,39 +2,56 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 
+from nano_u.codegen.system_headers import SYSTEM_HEADERS
 from nano_u.errors import DeployError
 
 LONGEST = 48
-"""Characters of a layer's name that its identifiers keep: C99 tells 63 apart, and prefixes need some."""
+"""Characters of a name that its identifiers keep: C99 tells 63 apart, and prefixes need some."""
 
-# fmt: off
-HEADERS = frozenset((
-    "arm_acle", "assert", "complex", "ctype", "errno", "fenv", "float", "inttypes",
-    "iso646", "limits", "locale", "math", "setjmp", "signal", "stdarg", "stdbool",
-    "stddef", "stdint", "stdio", "stdlib", "string", "tgmath", "time", "wchar",
-    "wctype",
-))
-# fmt: on
-"""Files of the compiler's own, which a model's header must not hide."""
+DIGEST = 7
+"""Characters that tell names apart which begin with the same ones."""
+
+OWN_WORDS = frozenset(
+    (
+        "columns",
+        "convolution",
+        "down",
+        "filters",
+        "needed",
+        "padding",
+        "right",
+        "rows",
+        "stage",
+        "sum",
+        "table",
+        "weights",
+    )
+)
+"""Words that the generated file's own names begin with."""
 
 
 def model_identifier(name: str) -> str:
     """`name` in lower case as a prefix of C identifiers; raises DeployError where nothing of it can be one."""
-    plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:LONGEST]
+    plain = _cut(re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_"))
     if not plain:
         raise DeployError(f"{name!r} cannot name C files; use letters, digits and underscores")
-    return plain if plain[0].isalpha() and plain not in HEADERS else f"net_{plain}"
+    is_free = plain[0].isalpha() and plain not in SYSTEM_HEADERS and plain.partition("_")[0] not in OWN_WORDS
+    return plain if is_free else f"net_{plain}"
 
 
 def layer_identifiers(names: Iterable[str]) -> Mapping[str, str]:
-    """A distinct ending of C identifiers for every layer; what stands before it makes it an identifier."""
+    """A distinct ending of C identifiers for every layer; what stands before it makes it an identifier.
+
+    None holds two underscores in a row, so that what follows two of them, as in `part_of`, is told apart from it.
+    """
     chosen: dict[str, str] = {}
     taken: set[str] = set()
     for name in names:
-        plain = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")[:LONGEST] or "layer"
+        plain = _cut(re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")) or "layer"
         candidate, number = plain, 2
         while candidate in taken:
             candidate, number = f"{plain}_{number}", number + 1
@@ -43,6 +60,19 @@ def layer_identifiers(names: Iterable[str]) -> Mapping[str, str]:
     return chosen
 
 
+def part_of(layer: str, part: str | int) -> str:
+    """The identifier of one of several things that belong to a layer: no layer has it, and no other layer's part."""
+    return f"{layer}__{part}"
+
+
 def comment_text(name: str) -> str:
     """`name` without characters that could end a comment or change how C reads it."""
     return re.sub(r"[^A-Za-z0-9_.,:; -]", "_", name)
+
+
+def _cut(plain: str) -> str:
+    """At most LONGEST characters, the last ones a digest of what was cut off."""
+    if len(plain) <= LONGEST:
+        return plain
+    digest = hashlib.sha256(plain.encode()).hexdigest()[:DIGEST]
+    return f"{plain[: LONGEST - DIGEST - 1].rstrip('_')}_{digest}"

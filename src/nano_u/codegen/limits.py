@@ -13,6 +13,9 @@ LARGEST_WINDOW_SIDE = 1024
 LARGEST_WINDOW_BYTES = 2**14
 """Of the pixels under a convolution's window, which are copied onto the stack."""
 
+LARGEST_STATE_BYTES = 2**31 - 1
+"""Offsets into it are C ints."""
+
 
 def check_limits(graph: QuantizedGraph) -> None:
     """Raise DeployError, naming the layer, for a tensor or a window that is too large, or where nothing is computed."""
@@ -27,6 +30,15 @@ def check_limits(graph: QuantizedGraph) -> None:
             )
     for op in graph.ops:
         _check_window(op, graph.by_name[op.inputs[0]].shape[2])
+
+
+def check_state(state_bytes: int) -> None:
+    """Raise DeployError for a state that is too large."""
+    if state_bytes > LARGEST_STATE_BYTES:
+        raise DeployError(
+            f"the rows to keep take {state_bytes:,} bytes, the C can address {LARGEST_STATE_BYTES:,}; use a smaller image "
+            "or fewer channels"
+        )
 
 
 def _check_window(op: QuantizedOp, channels: int) -> None:

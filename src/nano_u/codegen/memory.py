@@ -28,15 +28,11 @@ class StoredRows:
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """RAM between calls (`state_bytes`: `buffers` and `counters`), flash for constants, and buffers on the stack.
-
-    `pixel_bytes` is the largest stage's share of the stack for values between its operators, without saved registers.
-    """
+    """RAM between calls (`state_bytes`: `buffers` and `counters`), and flash for constants."""
 
     buffers: tuple[StoredRows, ...]
     counters: int
     constant_bytes: int
-    pixel_bytes: int
 
     @property
     def state_bytes(self) -> int:
@@ -60,9 +56,9 @@ def stored_rows(layout: Layout) -> tuple[StoredRows, ...]:
     return (*rings, StoredRows("output_row", last.output, 1, last.shape[1] * last.shape[2]))
 
 
-def memory_plan(layout: Layout, constant_bytes: int, stage_buffers: Sequence[int]) -> MemoryPlan:
-    """The plan of a layout whose C has these constants and these local buffers."""
-    return MemoryPlan(stored_rows(layout), counters(layout), constant_bytes, max(stage_buffers))
+def memory_plan(layout: Layout, constant_bytes: int) -> MemoryPlan:
+    """The plan of a layout whose C has these constants."""
+    return MemoryPlan(stored_rows(layout), counters(layout), constant_bytes)
 
 
 def counters(layout: Layout) -> int:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from nano_u.codegen.constants import Constants
 from nano_u.codegen.layout import Layout
-from nano_u.codegen.limits import check_limits
-from nano_u.codegen.memory import MemoryPlan, memory_plan
+from nano_u.codegen.limits import check_limits, check_state
+from nano_u.codegen.memory import MemoryPlan, counters, memory_plan, state_bytes, stored_rows
 from nano_u.codegen.readiness import readiness
 from nano_u.codegen.schedule import ring_rows
 from nano_u.codegen.stage import stages_of
@@ -43,7 +43,9 @@ def layout_of(graph: QuantizedGraph) -> Layout:
     """Stages and rings of the graph, without its C; raises DeployError as `plan_streaming`."""
     check_limits(graph)
     stages = stages_of(graph)
-    return Layout(graph, stages, ring_rows(graph.input, graph.by_name[graph.input].shape[0], stages))
+    layout = Layout(graph, stages, ring_rows(graph.input, graph.by_name[graph.input].shape[0], stages))
+    check_state(state_bytes(stored_rows(layout), counters(layout)))
+    return layout
 
 
 def compiled(layout: Layout) -> StreamingPlan:
@@ -51,6 +53,6 @@ def compiled(layout: Layout) -> StreamingPlan:
     constants = Constants()
     code = tuple(stage_code(layout, stage, constants) for stage in layout.stages)
     conditions = tuple(readiness(layout, stage, constants) for stage in layout.stages)
-    memory = memory_plan(layout, constants.total_bytes, [stage.buffer_bytes for stage in code])
+    memory = memory_plan(layout, constants.total_bytes)
     texts = tuple(constant.text for constant in constants.by_name.values())
     return StreamingPlan(layout, code, conditions, texts, memory)

@@ -8,6 +8,7 @@ import numpy as np
 
 from nano_u.codegen.axis import affine_form
 from nano_u.codegen.constants import Constants
+from nano_u.codegen.identifiers import part_of
 from nano_u.codegen.index_text import linear
 from nano_u.codegen.layout import Layout
 from nano_u.codegen.schedule import Need, needs_of
@@ -20,7 +21,7 @@ def readiness(layout: Layout, stage: Stage, constants: Constants) -> str:
     terms = [f"({row} < {stage.rows})"]
     for number, need in enumerate(needs_of(stage)):
         if need.count[-1] > 0:
-            table = f"needed_{layout.identifiers[stage.output]}_{number}"
+            table = f"needed_{part_of(layout.identifiers[stage.output], number)}"
             terms.append(f"({rows_there(layout, need.tensor)} >= {rows_needed(row, need, constants, table)})")
     return " && ".join(terms)
 

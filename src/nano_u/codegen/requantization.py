@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from nano_u.errors import DeployError
 from nano_u.quantization import (
     INT8_MAX,
     INT8_MIN,
@@ -43,15 +42,11 @@ class Requantization:
 
 
 def requantization_of(op: QuantizedOp, source: QuantizedTensor, target: QuantizedTensor) -> Requantization:
-    """Parameters of CONV_2D or DEPTHWISE_CONV_2D; raises DeployError where the products alone can exceed 32 bits."""
+    """Parameters of CONV_2D or DEPTHWISE_CONV_2D; sums wrap around 32 bits as the kernels' do."""
     weights = op.kernel
     axes = (1, 2, 3) if op.kind == "CONV_2D" else (0, 1, 2)
     kernel = weights.kernel.astype(np.int64)
     products = INT8_MAGNITUDE * np.abs(kernel).sum(axes)
-    if products.max() >= 2**31:
-        raise DeployError(
-            f"layer {op.output!r}: {op.kind} sums up more products than 32 bits hold; use a smaller window"
-        )
     # Margins hold the zero point, so that the same is right at the borders.
     bias = weights.bias.astype(np.int64) - source.zero_point * kernel.sum(axes)
     factors = quantize_multiplier(np.broadcast_to(output_factors(op, source, target), bias.shape))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nano_u.codegen.axis import NOWHERE, neighbours, window_start, windows
 from nano_u.codegen.constants import Constants
-from nano_u.codegen.identifiers import comment_text
+from nano_u.codegen.identifiers import comment_text, part_of
 from nano_u.codegen.index_text import linear, pixel_index
 from nano_u.codegen.layout import Layout
 from nano_u.codegen.lookup import lookup_table
@@ -29,11 +29,10 @@ LISTED_COLUMNS = 8
 
 @dataclass(frozen=True)
 class StageCode:
-    """One C function, and the bytes of its local buffers."""
+    """One C function."""
 
     name: str
     text: str
-    buffer_bytes: int
 
 
 def stage_code(layout: Layout, stage: Stage, constants: Constants) -> StageCode:
@@ -57,7 +56,6 @@ class _Writer:
         self.id = layout.identifiers[stage.output]
         self.is_last = stage is layout.stages[-1]
         self.before_columns: list[str] = []
-        self.buffer_bytes = 0
 
     def write(self) -> StageCode:
         inner = "".join(f"        {line}\n" for line in self.column_lines())
@@ -70,7 +68,7 @@ class _Writer:
             f"    const int row = s->rows_{self.id};\n{outer}"
             f"    for (int column = 0; column < {self.stage.columns}; ++column) {{\n{inner}    }}\n{end}}}\n"
         )
-        return StageCode(name, text, self.buffer_bytes)
+        return StageCode(name, text)
 
     def comment(self) -> str:
         """Layers with their shapes, one to a line."""
@@ -129,7 +127,6 @@ class _Writer:
             if is_end and self.stage.pool is None:
                 target = self.output_pixel("column")
             else:
-                self.buffer_bytes += channels
                 lines.append(f"int8_t {target}[{channels}];")
             lines += self.head_lines(target) if number == 0 else self.pointwise_lines(step.op, values, target)
             for op in step.tables:
@@ -180,7 +177,7 @@ class _Writer:
         name = self.layout.identifiers[op.output]
         channels = None
         if part is not None:
-            name = f"{name}_from_{part.first_channel}" if part.first_channel else name
+            name = part_of(name, f"from_{part.first_channel}") if part.first_channel else name
             channels = slice(part.first_channel, part.first_channel + part.channels)
         record = self.constants.convolution(name, weights, inputs, requantization, channels)  # type: ignore[arg-type]
         return f"{kernel}{'' if requantization.is_common else '_any'}(&{record}, {arguments});"
@@ -260,7 +257,7 @@ class _Writer:
             right = neighbours(op, source.width, self.stage.columns)
             tables = [
                 self.constants.records(
-                    f"{axis}_{self.id}{name}",
+                    f"{axis}_{self.id_of_part(0, number)}",
                     "neighbours",
                     [(shown[lower], shown[upper], weight) for lower, upper, weight in between],
                     6,
@@ -318,7 +315,6 @@ class _Writer:
             return f"pixel_at({rows}, {columns}[0], {padding})", lines
         size = window[0] * window[1] * source.channels
         name = f"patch{source_number or ''}"
-        self.buffer_bytes += size
         return name, [f"int8_t {name}[{size}];", *self.gathered(name, source_number)]
 
     def gathered(self, target: str, source_number: int = 0) -> list[str]:
@@ -335,27 +331,35 @@ class _Writer:
             )
         return lines
 
-    def name_of_part(self, source_number: int, number: int) -> str:
-        """Ending of local names, empty where the stage reads one part in all."""
+    def number_of_part(self, source_number: int, number: int) -> int | None:
+        """Counted over all sources; None where the stage reads one part in all."""
         if sum(len(source.parts) for source in self.stage.sources) == 1:
-            return ""
-        return f"_{sum(len(source.parts) for source in self.stage.sources[:source_number]) + number}"
+            return None
+        return sum(len(source.parts) for source in self.stage.sources[:source_number]) + number
+
+    def name_of_part(self, source_number: int, number: int) -> str:
+        """Ending of local names."""
+        found = self.number_of_part(source_number, number)
+        return "" if found is None else f"_{found}"
+
+    def id_of_part(self, source_number: int, number: int) -> str:
+        """Ending of the names of constants."""
+        found = self.number_of_part(source_number, number)
+        return self.id if found is None else part_of(self.id, found)
 
     def window(self, source_number: int, number: int, padding: str, lines: list[str]) -> tuple[str, str]:
         """Declares a part's rows, before the columns' loop, and columns, in `lines`; returns both names."""
         source = self.stage.sources[source_number]
         part = source.parts[number]
-        name = self.name_of_part(source_number, number)
-        self.declare_rows(source, part, name, padding)
-        self.declare_columns(source, part, name, lines)
+        name, table = self.name_of_part(source_number, number), self.id_of_part(source_number, number)
+        self.declare_rows(source, part, name, f"rows_of_{table}", padding)
+        self.declare_columns(source, part, name, f"columns_of_{table}", lines)
         return f"rows{name}", f"columns{name}"
 
-    def declare_rows(self, source: View, part: Part, name: str, padding: str) -> None:
+    def declare_rows(self, source: View, part: Part, name: str, table: str, padding: str) -> None:
         start, window, stride = self.along(0, source.height)
         span = _span(start, window, stride, self.stage.rows)
-        index = pixel_index(
-            "row", stride, start, span, part.rows, self.constants, f"rows_of_{self.id}{name}", *(["i"] * (window > 1))
-        )
+        index = pixel_index("row", stride, start, span, part.rows, self.constants, table, *(["i"] * (window > 1)))
         found = self.ring_row(part, index, padding)
         if window == 1:
             self.before_columns.append(f"const window_row rows{name}[1] = {{{found}}};")
@@ -367,9 +371,8 @@ class _Writer:
             "}",
         ]
 
-    def declare_columns(self, source: View, part: Part, name: str, lines: list[str]) -> None:
+    def declare_columns(self, source: View, part: Part, name: str, table: str, lines: list[str]) -> None:
         start, window, stride = self.along(1, source.width)
-        table = f"columns_of_{self.id}{name}"
         if window > LISTED_COLUMNS:
             span = _span(start, window, stride, self.stage.columns)
             index = pixel_index("column", stride, start, span, part.columns, self.constants, table, "i")
