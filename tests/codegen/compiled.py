@@ -33,7 +33,7 @@ static inline int32_t __smlabb(int32_t a, int32_t b, int32_t sum) { return sum +
 static inline int32_t __smlatt(int32_t a, int32_t b, int32_t sum) { return sum + half(a, 1) * half(b, 1); }
 static inline int32_t __smlad(int32_t a, int32_t b, int32_t sum) { return __smlatt(a, b, __smlabb(a, b, sum)); }
 """
-PACKED = ("-D__ARM_FEATURE_DSP=1",)
+PACKED = ("-D__ARM_FEATURE_DSP=1", "-D__ARM_FEATURE_SIMD32=1")
 
 
 @dataclass(frozen=True)

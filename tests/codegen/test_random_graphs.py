@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.codegen.compiled import PACKED, assert_bit_equal, compile_plans
+from tests.codegen.renaming import numbered_by_kind
 from tests.quantization.random_graph import random_graph, random_images
 
 from nano_u.codegen import plan_streaming
@@ -14,8 +15,8 @@ from nano_u.quantization import KINDS, Kind, QuantizedGraph, run_integer_tensors
 
 
 def check(seeds: Sequence[int], folder: Path, *flags: str, count: int = 100, kinds: Sequence[Kind] = KINDS) -> None:
-    """Lengths 1 to 8 in turn; every other graph ends early, where its values still differ."""
-    graphs = {f"g{seed}": random_graph(seed, kinds, length=1 + seed % 8) for seed in seeds}
+    """Lengths 1 to 8 in turn, named as Keras would; every other graph ends early, where its values still differ."""
+    graphs = {f"g{seed}": numbered_by_kind(random_graph(seed, kinds, length=1 + seed % 8)) for seed in seeds}
     plans = {
         name: plan_streaming(ending_early(graph) if number % 2 else graph)
         for number, (name, graph) in enumerate(graphs.items())
@@ -38,6 +39,10 @@ def test_random_graphs_give_the_bytes_of_the_integer_reference(start: int, tmp_p
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_operator_alone_and_twice(kind: Kind, tmp_path: Path) -> None:
     check((0, 1, 8, 9), tmp_path, count=10, kinds=(kind,))
+
+
+def test_no_table_is_taken_for_another_layers(tmp_path: Path) -> None:
+    check(range(7, 167, 8), tmp_path, count=10, kinds=("RESIZE_BILINEAR", "CONCATENATION"))
 
 
 def test_packed_multiplication_gives_the_same_bytes(tmp_path: Path) -> None:

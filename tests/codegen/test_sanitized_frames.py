@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from tests.codegen.compiled import compiler
+from tests.codegen.compiled import ARM_ACLE, PACKED, compiler
 from tests.codegen.guarded import guarded
 from tests.codegen.networks import PUBLISHED, nano_u_graph
 from tests.quantization.random_graph import random_graph
@@ -43,11 +44,13 @@ def frames_of(graph: QuantizedGraph, count: int) -> Iterator[np.ndarray]:
         yield frames
 
 
-def assert_clean(graph: QuantizedGraph, count: int, compared: int) -> None:
+def assert_clean(graph: QuantizedGraph, count: int, compared: int, flags: Sequence[str] = ()) -> None:
     """No sanitizer stops `count` frames, and every so many-th frame has the integer reference's bytes."""
     sources = guarded(generate_c(plan_streaming(graph), "net"))
     with (
-        host_build(sources, compiler=sanitizing_compiler(), optimisation="-O2", sanitizers=SANITIZERS) as build,
+        host_build(
+            sources, compiler=sanitizing_compiler(), optimisation="-O2", sanitizers=SANITIZERS, extra_flags=flags
+        ) as build,
         ThreadPoolExecutor(PROCESSES) as pool,
     ):
         batches = pool.map(lambda frames: (frames, build.run(frames, timeout=300)), frames_of(graph, count))
@@ -59,6 +62,17 @@ def assert_clean(graph: QuantizedGraph, count: int, compared: int) -> None:
 @pytest.mark.parametrize("skips", [False, True])
 def test_a_small_network_is_clean(skips: bool) -> None:
     assert_clean(nano_u_graph(**SMALL, skips=skips), 600, compared=10)
+
+
+def test_a_small_network_is_clean_with_packed_multiplication(tmp_path: Path) -> None:
+    (tmp_path / "arm_acle.h").write_text(ARM_ACLE)
+
+    assert_clean(nano_u_graph(**SMALL), 40, compared=1, flags=(*PACKED, f"-I{tmp_path}"))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_random_graph_is_clean(seed: int) -> None:
+    assert_clean(random_graph(seed, length=8), 6, compared=1)
 
 
 @pytest.mark.slow
@@ -96,5 +110,5 @@ def test_a_fault_between_two_buffers_of_the_state_is_found(sound: str, faulty: s
 
 @pytest.mark.slow
 def test_random_graphs_are_clean() -> None:
-    for seed in range(40):
-        assert_clean(random_graph(seed, length=1 + seed % 8), 6, compared=1)
+    for seed in range(100, 180):
+        assert_clean(random_graph(seed, length=1 + seed % 8), 20, compared=1)

@@ -9,7 +9,7 @@ from tests.toolchain.requirements import CORE_CASES, need_core
 from tests.toolchain.small_network import HandWritten, one_row, random_images, row_pairs, row_pairs_of
 
 from nano_u.errors import DeployError
-from nano_u.toolchain import CORES, Core, core_named, emulate, sha256_of, unavailable
+from nano_u.toolchain import CORES, BoardTooSmallError, Core, core_named, emulate, sha256_of, unavailable
 
 M3 = core_named("cortex-m3")
 ZERO = np.zeros((1, 1, 1, 2), np.int8)
@@ -71,7 +71,7 @@ def test_a_row_too_long_for_the_timer_is_refused() -> None:
     need_core(M3)
     endless = "ldr r0, =700000000\n1: subs r0, r0, #1\nbne 1b\n" + GO_ON_IN_EMIT
 
-    with pytest.raises(DeployError, match="more instructions than the board's timer can count"):
+    with pytest.raises(BoardTooSmallError, match="more instructions than the board's timer can count"):
         emulate(assembled(endless), M3, ZERO)
 
 
@@ -107,11 +107,26 @@ def test_a_hook_tells_the_instructions_of_each_stage() -> None:
     assert run.frame_instructions == (17, 17)
 
 
+def naming(stage: int) -> HandWritten:
+    return assembled(
+        f"push {{r2, r3, r4, lr}}\nmov r4, r1\nldr r0, ={stage}\nbl nano_u_stage\n"
+        "mov r1, r4\npop {r2, r3, r4}\npop {r0}\nmov lr, r0\n" + GO_ON_IN_EMIT
+    )
+
+
+def test_as_many_stages_as_the_harness_counts_are_told_apart() -> None:
+    need_core(M3)
+
+    assert emulate(naming(4094), M3, ZERO).stage_instructions == {-1: 4, 4094: 9}
+    with pytest.raises(BoardTooSmallError, match="the network has more than 4095 stages"):
+        emulate(naming(4095), M3, ZERO)
+
+
 def test_a_hook_that_names_no_stage_is_refused() -> None:
     need_core(M3)
 
-    with pytest.raises(DeployError, match=r"names a stage outside 0\.\.254"):
-        emulate(assembled("push {r1, r2, r3, lr}\nldr r0, =255\nbl nano_u_stage\npop {r1, r2, r3, pc}"), M3, ZERO)
+    with pytest.raises(DeployError, match="the network's hook names a stage below 0"):
+        emulate(naming(-1), M3, ZERO)
 
 
 @pytest.mark.parametrize("core", CORE_CASES)
@@ -194,7 +209,7 @@ def test_rows_that_are_missing_or_wrong_are_refused(push_row: str) -> None:
 def test_a_hanging_network_is_stopped() -> None:
     need_core(M3)
 
-    with pytest.raises(DeployError, match="qemu-system-arm ran longer than 1 s and was stopped"):
+    with pytest.raises(DeployError, match="qemu-system-arm gave nothing for 1 s and was stopped"):
         emulate(assembled("b ."), M3, ZERO, timeout=1)
 
 
@@ -205,14 +220,54 @@ def test_a_failing_compile_names_its_reason() -> None:
         emulate(one_row("    (void)row; missing(emit, context);"), M3, ZERO)
 
 
-def test_a_network_that_does_not_fit_the_board_is_refused() -> None:
-    need_core(M3)
-    huge = one_row(
-        "    emit(context, 0, &table[row[0] & 7]);", before="static const int8_t table[5 * 1024 * 1024] = {1};"
-    )
+def with_a_table(size: int) -> HandWritten:
+    return one_row("    emit(context, 0, &table[row[0] & 7]);", before=f"static const int8_t table[{size}] = {{1}};")
 
-    with pytest.raises(DeployError, match="the network's code and constants do not fit the emulated board"):
-        emulate(huge, M3, ZERO)
+
+def with_a_state(size: int) -> HandWritten:
+    plain = one_row(f"    state->more[{size} - 1] = row[0];\n    emit(context, 0, &state->more[{size} - 1]);")
+    return HandWritten("one", plain.header.replace("int32_t row;", f"int32_t row; int8_t more[{size}];"), plain.source)
+
+
+@pytest.mark.parametrize(
+    ("network", "what"),
+    [
+        pytest.param(with_a_table(4_180_000), "code and constants", id="table"),
+        pytest.param(with_a_state(16_750_000), "state and stack", id="state"),
+        pytest.param(with_a_state(2_000_000_000), "state and stack", id="beyond_the_address_space"),
+    ],
+)
+def test_a_network_that_does_not_fit_the_board_is_refused(network: HandWritten, what: str) -> None:
+    need_core(M3)
+
+    with pytest.raises(BoardTooSmallError, match=f"^the network's {what} do not fit the emulated mps2-an385") as caught:
+        emulate(network, M3, ZERO)
+
+    assert "/" not in str(caught.value)
+
+
+@pytest.mark.parametrize("core", CORE_CASES)
+def test_a_network_as_large_as_the_board_runs(core: Core) -> None:
+    need_core(core)
+
+    run = emulate(with_a_state(16_600_000), core, _rows(np.arange(3)))
+
+    assert run.state_bytes == 16_600_008
+    assert run.outputs.ravel().tolist() == [0, 1, 2]
+
+
+def test_a_table_as_large_as_the_boards_flash_runs() -> None:
+    need_core(M3)
+
+    assert emulate(with_a_table(4_140_000), M3, ZERO).outputs.item() == 1
+
+
+@pytest.mark.parametrize("name", ["stages", "frames", "null", "tick_ns", "image_height", "instructions_to", "input"])
+def test_a_network_may_be_called_as_the_harness_calls_its_own(name: str) -> None:
+    need_core(M3)
+    images = random_images(1)
+
+    np.testing.assert_array_equal(emulate(row_pairs(name), M3, images).outputs, row_pairs_of(images))
 
 
 @pytest.mark.parametrize(

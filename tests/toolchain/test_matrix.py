@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,33 @@ def test_what_cannot_run_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     ]
     assert (board.target, board.not_run) == ("cortex-m7", "not run: arm-none-eabi-gcc is not installed")
     assert all(row.equal is None and row.sha256 is None for row in (*hosts, board))
+
+
+def test_a_network_too_large_for_the_board_is_a_row_that_says_so() -> None:
+    need_core(core_named("cortex-m4"))
+    large = one_row("    emit(context, 0, &table[row[0]]);", before="static const int8_t table[5000000] = {1};")
+    images, expected = np.zeros((1, 1, 1, 2), np.int8), np.ones((1, 1, 1, 1), np.int8)
+
+    (row,) = emulated_matrix(large, images, expected, cores=(core_named("cortex-m4"),))
+
+    assert (row.target, row.not_run) == ("cortex-m4", "not run: does not fit the emulated board")
+    assert (row.sha256, row.equal, row.run) == (None, None, None)
+
+
+def test_a_compiler_of_two_names_is_one_witness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on macOS, where gcc is clang."""
+    path = need_compiler("gcc").path
+    for name in ("gcc", "clang"):
+        (tmp_path / name).write_text(
+            f'#!/bin/sh\nif [ "$1" = --version ]; then echo Apple clang 99; else exec {path} "$@"; fi\n'
+        )
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    rows = host_matrix(row_pairs(), IMAGES, EXPECTED, full=True)
+
+    assert [row.compiler for row in rows] == 5 * ["Apple clang 99"] + 5 * ["clang"]
+    assert [row.not_run for row in rows[5:]] == 5 * ["not run: clang is the same compiler as gcc"]
 
 
 def test_a_build_that_fails_is_an_error_not_a_row() -> None:

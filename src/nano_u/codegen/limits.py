@@ -36,8 +36,8 @@ def check_state(state_bytes: int) -> None:
     """Raise DeployError for a state that is too large."""
     if state_bytes > LARGEST_STATE_BYTES:
         raise DeployError(
-            f"the rows to keep take {state_bytes:,} bytes, the C can address {LARGEST_STATE_BYTES:,}; use a smaller image "
-            "or fewer channels"
+            f"the rows to keep take {state_bytes:,} bytes, and the C can address {LARGEST_STATE_BYTES:,}; "
+            "use a smaller image or fewer channels"
         )
 
 

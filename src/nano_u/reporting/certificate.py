@@ -221,7 +221,7 @@ def memory_table(memory: CertifiedMemory) -> Table:
         ("code in flash", MISSING if memory.code_bytes is None else count(memory.code_bytes)),
         ("for comparison: all live tensors at the peak", count(memory.live_bytes)),
         (
-            "for comparison: arena that TensorFlow Lite Micro records",
+            "for comparison: arena that TensorFlow Lite Micro records on this machine",
             MISSING if memory.arena_bytes is None else count(memory.arena_bytes),
         ),
     ]

@@ -3,7 +3,7 @@
 from nano_u.toolchain.camera_network import CameraConversion, CameraNetwork, behind_camera
 from nano_u.toolchain.compilers import ARM_COMPILER, HOST_COMPILERS, Compiler, available, find_compiler, host_compiler
 from nano_u.toolchain.core import CORES, Board, Core, core_named
-from nano_u.toolchain.emulator import EMULATOR, EmulatedRun, emulate, unavailable
+from nano_u.toolchain.emulator import EMULATOR, BoardTooSmallError, EmulatedRun, emulate, unavailable
 from nano_u.toolchain.host_build import HostBuild, host_build
 from nano_u.toolchain.images import sha256_of
 from nano_u.toolchain.matrix import MatrixRow, emulated_matrix, host_matrix
@@ -15,6 +15,7 @@ __all__ = [
     "EMULATOR",
     "HOST_COMPILERS",
     "Board",
+    "BoardTooSmallError",
     "CameraConversion",
     "CameraNetwork",
     "Compiler",

@@ -17,7 +17,7 @@ class Board:
     timer: int
     tick_ns: int
     code_bytes: int = 4 * 2**20
-    ram_bytes: int = 2 * 2**20
+    ram_bytes: int = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,11 @@ class Core:
         return (f"-mcpu={self.name}", "-mthumb", "-mfloat-abi=soft")
 
 
-_AN385 = Board("mps2-an385", 0x00000000, 0x20000000, 0x40000000, tick_ns=40)
-_AN386 = Board("mps2-an386", 0x00000000, 0x20000000, 0x40000000, tick_ns=40)
-_AN500 = Board("mps2-an500", 0x00000000, 0x20000000, 0x40000000, tick_ns=40)
-_AN505 = Board("mps2-an505", 0x10000000, 0x38000000, 0x50000000, tick_ns=50)  # the secure aliases
+# RAM is the boards' PSRAM, their largest; nothing lies right below it.
+_AN385 = Board("mps2-an385", 0x00000000, 0x21000000, 0x40000000, tick_ns=40)
+_AN386 = Board("mps2-an386", 0x00000000, 0x21000000, 0x40000000, tick_ns=40)
+_AN500 = Board("mps2-an500", 0x00000000, 0x60000000, 0x40000000, tick_ns=40)
+_AN505 = Board("mps2-an505", 0x10000000, 0x80000000, 0x50000000, tick_ns=50)  # secure aliases; PSRAM has none
 
 CORES = (
     Core("cortex-m0plus", _AN385),  # QEMU's boards have no larger ARMv6-M core: its code runs on a Cortex-M3

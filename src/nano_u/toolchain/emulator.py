@@ -22,22 +22,31 @@ from nano_u.toolchain.compilers import ARM_COMPILER, STRICT_FLAGS, Compiler, com
 from nano_u.toolchain.core import Board, Core
 from nano_u.toolchain.images import Shape, check_images, images_of, sha256_of
 from nano_u.toolchain.section_sizes import SectionSizes, section_sizes
-from nano_u.toolchain.sources import StreamingSources, name_definitions, write_sources
+from nano_u.toolchain.sources import StreamingSources, write_sources
 
 EMULATOR = "qemu-system-arm"
 MODEL_STACK_BYTES = 2**16
+HARNESS_STACK_BYTES = 2**14
+_LIBRARY_BYTES = 2**14  # more than memcpy and 64-bit arithmetic take
 _SIZE = "arm-none-eabi-size"
 _ICOUNT_SHIFT = 7  # 128 ns per instruction: at least 2.5 ticks of every board's timer
-_STAGES = 256
+_STAGES = 4096
 _HEADER_WORDS = 9
 _FAILURES = {  # the exit codes of harness/on-board.c
     2: "a file of the harness could not be read or written",
     3: "the core faulted: a misaligned, wild or stack-exhausting access, or an instruction it does not have",
     4: "the network's rows do not come once each and in order",
     5: f"the network's stack exceeds {MODEL_STACK_BYTES} bytes",
-    6: f"the network names a stage outside 0..{_STAGES - 2}",
-    7: "one row takes more instructions than the board's timer can count, over 10^9",
+    6: "the network's hook names a stage below 0",
 }
+_TOO_SMALL = {
+    7: "one row takes more instructions than the board's timer can count, over 10^9",
+    8: f"the network has more than {_STAGES - 1} stages",
+}
+
+
+class BoardTooSmallError(DeployError):
+    """A sound network that the emulated board cannot hold or count; the text says what there is too much of."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +112,8 @@ def emulate(
     """Run int8 images `(n, height, width, channels)`, at least one, through one state on the emulated core.
 
     If the source has stage hooks, they are called when `flags` define the hook as `nano_u_stage`. Raises DeployError
-    when a tool is missing, the compiler fails, or the network faults, hangs or emits rows out of order.
+    when a tool is missing, the compiler fails, or the network faults, emits rows out of order or gives no further row
+    for `timeout` seconds, and BoardTooSmallError when it is too large for the board.
     """
     check_images(images)
     if len(images) == 0:
@@ -115,20 +125,19 @@ def emulate(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         c_files = write_sources(sources, folder, ("on-board.c", "on-board-crossings.S", "on-board.ld"))
-        definitions = _definitions(sources, core.board, images.shape)
+        definitions = _definitions(core.board, images.shape)
         sizes = _compile(folder, c_files, core, compiler, flags, definitions)
         (folder / "images.bin").write_bytes(images.tobytes())
-        done = run_bounded(_emulation(core), timeout=timeout, cwd=folder)
+        done = run_bounded(_emulation(core), timeout=timeout, cwd=folder, output=folder / "outputs.bin")
         _check(done, core)
         report = (folder / "report.bin").read_bytes()
         content = (folder / "outputs.bin").read_bytes()
     return _run_of(report, content, images, sizes, core, compiler, tuple(flags))
 
 
-def _definitions(sources: StreamingSources, board: Board, shape: tuple[int, ...]) -> tuple[str, ...]:
+def _definitions(board: Board, shape: tuple[int, ...]) -> tuple[str, ...]:
     frames, height, width, channels = shape
     return (
-        *name_definitions(sources),
         f"-DBOARD_TIMER={board.timer:#x}",
         f"-DTICK_NS={board.tick_ns}U",
         f"-DINSTRUCTION_NS={2**_ICOUNT_SHIFT}U",
@@ -151,21 +160,37 @@ def _compile(
     """Make firmware.elf; the sizes are of the network's own object files."""
     strict = (*core.flags, *STRICT_FLAGS)
     objects = [str(Path(file).with_suffix(".o")) for file in c_files]
+    harness = ["on-board.o", "on-board-crossings.o"]
     compile_in(folder, compiler, [*strict, *flags, "-c", *c_files])
     compile_in(folder, compiler, [*strict, "-O2", *definitions, "-c", "on-board.c", "on-board-crossings.S"])
-    board = core.board
+    board, sizes = core.board, section_sizes(_SIZE, folder, objects)
+    _check_room(board, sizes, section_sizes(_SIZE, folder, harness))
     symbols = {
         "CODE_ORIGIN": board.code_origin,
         "CODE_BYTES": board.code_bytes,
         "RAM_ORIGIN": board.ram_origin,
         "RAM_BYTES": board.ram_bytes,
         "MODEL_STACK_BYTES": MODEL_STACK_BYTES,
+        "HARNESS_STACK_BYTES": HARNESS_STACK_BYTES,
     }
     placing = [f"-Wl,--defsym={symbol}={value:#x}" for symbol, value in symbols.items()]
-    harness = ["-T", "on-board.ld", "on-board.o", "on-board-crossings.o"]
-    linking = [*core.flags, "-nostartfiles", *placing, *harness, *objects]
+    linking = [*core.flags, "-nostartfiles", *placing, "-T", "on-board.ld", *harness, *objects]
     compile_in(folder, compiler, [*linking, "-o", "firmware.elf"])
-    return section_sizes(_SIZE, folder, objects)
+    return sizes
+
+
+def _check_room(board: Board, network: SectionSizes, harness: SectionSizes) -> None:
+    both = (network, harness)
+    flash = _LIBRARY_BYTES + sum(sizes.code_bytes + sizes.constant_bytes for sizes in both)
+    ram = MODEL_STACK_BYTES + HARNESS_STACK_BYTES + sum(sizes.variable_bytes for sizes in both)
+    for what, needed, there in (
+        ("code and constants", flash, board.code_bytes),
+        ("state and stack", ram, board.ram_bytes),
+    ):
+        if needed > there:
+            raise BoardTooSmallError(
+                f"the network's {what} do not fit the emulated {board.machine}: {needed:,} bytes, it has {there:,}"
+            )
 
 
 def _emulation(core: Core) -> list[str]:
@@ -182,6 +207,8 @@ def _emulation(core: Core) -> list[str]:
 def _check(done: FinishedProcess, core: Core) -> None:
     if done.returncode == 0:
         return
+    if done.returncode in _TOO_SMALL:
+        raise BoardTooSmallError(f"emulated {core.name}: {_TOO_SMALL[done.returncode]}")
     raise DeployError(f"emulated {core.name} failed: {_FAILURES.get(done.returncode, done.reason)}")
 
 

@@ -15,9 +15,9 @@ from nano_u.errors import DeployError
 from nano_u.toolchain.bounded_process import run_bounded
 from nano_u.toolchain.compilers import STRICT_FLAGS, Compiler, compile_in, host_compiler
 from nano_u.toolchain.images import Shape, check_images, images_of
-from nano_u.toolchain.sources import StreamingSources, name_definitions, write_sources
+from nano_u.toolchain.sources import StreamingSources, write_sources
 
-_SHAPES_BYTES = 24  # six int32 at the start of the harness' output
+_SHAPES_BYTES = 24  # six int32 at the start of what the harness writes
 _SANITIZER_OPTIONS = {"ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=0"}  # networks have no heap
 
 
@@ -34,10 +34,11 @@ class HostBuild:
     def run(
         self, images: npt.NDArray[np.int8], *, whole_frames: bool = False, timeout: float = 120.0
     ) -> npt.NDArray[np.int8]:
-        """int8 outputs `(n, height, width, channels)` of int8 images, all through one state, within `timeout` seconds.
+        """int8 outputs `(n, height, width, channels)` of int8 images, all through one state.
 
         Images go in row by row; with `whole_frames` through `<name>_run` instead. Raises DeployError when they do not
-        fit the network, and when the program crashes, hangs, is stopped by a sanitizer or emits rows out of order.
+        fit the network, and when the program crashes, is stopped by a sanitizer, emits rows out of order or gives no
+        further image for `timeout` seconds.
         """
         check_images(images, self.input_shape)
         content = _execute(self.executable, images.tobytes(), "frames" if whole_frames else "rows", timeout)
@@ -63,7 +64,7 @@ def host_build(
         folder = Path(name)
         c_files = write_sources(sources, folder, ("on-host.c",))
         sanitizing = (f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all", "-g") if sanitizers else ()
-        flags = (*STRICT_FLAGS, optimisation, *sanitizing, *extra_flags, *name_definitions(sources))
+        flags = (*STRICT_FLAGS, optimisation, *sanitizing, *extra_flags)
         executable = folder / f"{sources.name}_on_the_host"
         compile_in(folder, compiler, [*flags, *c_files, "on-host.c", "-o", executable.name])
         shapes = np.frombuffer(_execute(executable, b"", "rows", timeout=60.0), np.int32).tolist()
@@ -73,10 +74,13 @@ def host_build(
 
 
 def _execute(executable: Path, stdin: bytes, way: str, timeout: float) -> bytes:
-    done = run_bounded([str(executable), way], timeout=timeout, stdin=stdin, environment=_SANITIZER_OPTIONS)
-    if done.returncode != 0:
-        raise DeployError(f"{executable.name} failed: {done.reason}")
-    return done.stdout
+    with tempfile.TemporaryDirectory(dir=executable.parent) as name:
+        output = Path(name) / "outputs"
+        command = [str(executable), way, str(output)]
+        done = run_bounded(command, timeout=timeout, stdin=stdin, environment=_SANITIZER_OPTIONS, output=output)
+        if done.returncode != 0:
+            raise DeployError(f"{executable.name} failed: {done.reason}")
+        return output.read_bytes()
 
 
 def _shape(sizes: Sequence[int]) -> Shape:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from nano_u.errors import DeployError
 from nano_u.toolchain.compilers import Compiler, can_sanitize, find_compiler, host_compiler
 from nano_u.toolchain.core import CORES, Core
-from nano_u.toolchain.emulator import EmulatedRun, emulate, unavailable
+from nano_u.toolchain.emulator import BoardTooSmallError, EmulatedRun, emulate, unavailable
 from nano_u.toolchain.host_build import host_build
 from nano_u.toolchain.images import sha256_of
 from nano_u.toolchain.sources import StreamingSources
@@ -20,6 +20,7 @@ FULL_COMPILERS = ("gcc", "clang")
 OPTIMISATIONS = ("-O0", "-O1", "-O2", "-O3")
 SANITIZERS = "address,undefined"
 HOST = "host"
+TOO_LARGE = "not run: does not fit the emulated board"
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,9 @@ def emulated_matrix(
     optimisation: str = "-O2",
     extra_flags: Sequence[str] = (),
 ) -> tuple[MatrixRow, ...]:
-    """A row for each core, with what was measured on it; a core that cannot be emulated here says why.
+    """A row for each core, with what was measured on it; one that cannot be emulated or is too small says so.
 
-    Raises DeployError as `emulate` does, except for missing tools.
+    Raises DeployError as `emulate` does, except for missing tools and boards that are too small.
     """
     _check_expected(images, expected)
     return tuple(_emulated_row(sources, images, expected, core, optimisation, extra_flags) for core in cores)
@@ -71,11 +72,16 @@ def _full_host_rows(
     sources: StreamingSources, images: npt.NDArray[np.int8], expected: npt.NDArray[np.int8]
 ) -> Iterator[MatrixRow]:
     variants = [*((optimisation, "") for optimisation in OPTIMISATIONS), ("-O1", SANITIZERS)]
+    names: dict[str, str] = {}
     for name in FULL_COMPILERS:
         compiler = find_compiler(name)
+        first = name if compiler is None else names.setdefault(compiler.version, name)
         for optimisation, sanitizers in variants:
             if compiler is None:
                 yield MatrixRow(HOST, name, optimisation, sanitizers, not_run=f"not run: {name} is not installed")
+            elif first != name:  # macOS calls its clang gcc too
+                reason = f"not run: {name} is the same compiler as {first}"
+                yield MatrixRow(HOST, name, optimisation, sanitizers, not_run=reason)
             elif sanitizers and not can_sanitize(compiler, sanitizers):
                 reason = f"not run: {name} has no sanitizer runtime here"
                 yield MatrixRow(HOST, compiler.version, optimisation, sanitizers, not_run=reason)
@@ -108,7 +114,10 @@ def _emulated_row(
     reason = unavailable(core)
     if reason is not None:
         return MatrixRow(core.name, "arm-none-eabi-gcc", optimisation, "", not_run=reason)
-    run = emulate(sources, core, images, (optimisation, *extra_flags))
+    try:
+        run = emulate(sources, core, images, (optimisation, *extra_flags))
+    except BoardTooSmallError:
+        return MatrixRow(core.name, "arm-none-eabi-gcc", optimisation, "", not_run=TOO_LARGE)
     equal = np.array_equal(run.outputs, expected)
     return MatrixRow(core.name, run.compiler, optimisation, "", run.sha256, equal, run=run)
 

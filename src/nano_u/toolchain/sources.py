@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
+from string import Template
 from typing import Protocol, runtime_checkable
 
 from nano_u.errors import DeployError
@@ -53,15 +54,10 @@ def write_sources(sources: StreamingSources, folder: Path, harness: Sequence[str
     for file, text in texts.items():
         (folder / file).write_text(text, encoding="utf-8")
     package = resources.files("nano_u.toolchain").joinpath("harness")
-    for file in ("network-under-test.h", *harness):
+    for file in harness:
         (folder / file).write_bytes(package.joinpath(file).read_bytes())
-    return tuple(file for file in texts if file.endswith(".c"))
-
-
-def name_definitions(sources: StreamingSources) -> tuple[str, ...]:
-    """Compiler flags that tell the harness the network's name."""
-    return (
-        f'-DUNDER_TEST_HEADER="{sources.name}.h"',
-        f"-DUNDER_TEST_PREFIX={sources.name}",
-        f"-DUNDER_TEST_CAPITALS={sources.name.upper()}",
+    names = Template(package.joinpath("network-under-test.h").read_text(encoding="utf-8"))
+    (folder / "network-under-test.h").write_text(
+        names.substitute(name=sources.name, NAME=sources.name.upper()), encoding="utf-8"
     )
+    return tuple(file for file in texts if file.endswith(".c"))

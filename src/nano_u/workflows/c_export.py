@@ -10,7 +10,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from nano_u.codegen import CSources, StreamingPlan, generate_c, plan_streaming
+from nano_u.codegen import (
+    CSources,
+    StreamingPlan,
+    generate_c,
+    multiply_accumulates,
+    plan_streaming,
+    stage_multiply_accumulates,
+)
 from nano_u.codegen.bundle_files import BundleFacts, bundle_files
 from nano_u.codegen.camera_c import CameraSources, generate_camera_c
 from nano_u.data import ImageSet
@@ -22,7 +29,7 @@ from nano_u.deploy.summary import summarise_tflite
 from nano_u.errors import BudgetError, ConfigError, DataError, DeployError, NanoUError
 from nano_u.evaluation import DEFAULT_THRESHOLD, evaluate
 from nano_u.graph.chips import Chip
-from nano_u.quantization import QuantizedGraph, QuantizedOp
+from nano_u.quantization import QuantizedGraph
 from nano_u.reporting.certificate import (
     Certificate,
     CertifiedMemory,
@@ -134,7 +141,7 @@ def export_c(
     subject = _subject(tflite, sources, None if camera is None else camera[1], inputs)
     expected = expected_outputs(subject)
     found = witnesses(subject, expected, full=full, progress=progress)
-    macs = sum(_macs(graph, op) for stage in plan.layout.stages for op in stage.ops)
+    macs = multiply_accumulates(plan)
     memory = _memory(tflite, plan, camera, found)
     written = BundleFacts(macs, memory.state_bytes, facts.threshold, tuple(_memory_rows(memory)))
     texts = {
@@ -339,16 +346,12 @@ def _stages(plan: StreamingPlan, instructions: Mapping[int, int]) -> tuple[Stage
     buffers = {buffer.layer: buffer for buffer in plan.memory.buffers}
     source = buffers[plan.graph.input]
     rows = [StageRow("input", (plan.graph.input,), 0, source.bytes, source.rows, instructions.get(-1))]
-    for number, (stage, code) in enumerate(zip(plan.layout.stages, plan.code, strict=True)):
+    work = stage_multiply_accumulates(plan)
+    for number, (stage, code, macs) in enumerate(zip(plan.layout.stages, plan.code, work, strict=True)):
         buffer = buffers[stage.output]
-        layers, macs = tuple(op.output for op in stage.ops), sum(_macs(plan.graph, op) for op in stage.ops)
+        layers = tuple(op.output for op in stage.ops)
         rows.append(StageRow(code.name, layers, macs, buffer.bytes, buffer.rows, instructions.get(number)))
     return tuple(rows)
-
-
-def _macs(graph: QuantizedGraph, op: QuantizedOp) -> int:
-    height, width, _ = graph.by_name[op.output].shape
-    return 0 if op.weights is None else height * width * op.weights.kernel.size
 
 
 def _fit(folder: Path, memory: CertifiedMemory, chip: Chip) -> str:

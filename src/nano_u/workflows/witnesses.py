@@ -16,6 +16,7 @@ from nano_u.reporting.certificate import Witness
 from nano_u.toolchain import (
     CORES,
     HOST_COMPILERS,
+    BoardTooSmallError,
     Core,
     MatrixRow,
     StreamingSources,
@@ -86,7 +87,10 @@ def stage_instructions(subject: Subject) -> Mapping[int, int]:
     if unavailable(core) is not None:
         return {}
     hook = f"-D{subject.sources.name.upper()}_STAGE_HOOK={STAGE_HOOK}"
-    return emulate(subject.sources, core, subject.images[:1], ("-O2", hook)).stage_instructions
+    try:
+        return emulate(subject.sources, core, subject.images[:1], ("-O2", hook)).stage_instructions
+    except BoardTooSmallError:
+        return {}
 
 
 def _steps(subject: Subject, expected: Images, *, full: bool) -> list[tuple[str, Callable[[], list[Witness]]]]:

@@ -1,23 +1,17 @@
-/* The names of the network under test, whatever its prefix: -DUNDER_TEST_HEADER, -DUNDER_TEST_PREFIX and -DUNDER_TEST_CAPITALS give it. */
-#ifndef UNDER_TEST_H
-#define UNDER_TEST_H
+/* The names of the network under test, written out: pasted together, some would be macros of the harness or of C. */
+#include "${name}.h"
 
-#include UNDER_TEST_HEADER
+typedef ${name}_state state_under_test;
 
-#define UNDER_TEST_JOINED(left, right) left##right
-#define UNDER_TEST_JOIN(left, right) UNDER_TEST_JOINED(left, right)
-#define UNDER_TEST(suffix) UNDER_TEST_JOIN(UNDER_TEST_PREFIX, suffix)
-#define UNDER_TEST_NUMBER(suffix) ((int)UNDER_TEST_JOIN(UNDER_TEST_CAPITALS, suffix))
+#define INIT_UNDER_TEST ${name}_init
+#define PUSH_ROW_UNDER_TEST ${name}_push_row
+#define RUN_UNDER_TEST ${name}_run
 
-typedef UNDER_TEST(_state) state_under_test;
-
-#define INPUT_HEIGHT UNDER_TEST_NUMBER(_INPUT_HEIGHT)
-#define INPUT_WIDTH UNDER_TEST_NUMBER(_INPUT_WIDTH)
-#define INPUT_CHANNELS UNDER_TEST_NUMBER(_INPUT_CHANNELS)
-#define OUTPUT_HEIGHT UNDER_TEST_NUMBER(_OUTPUT_HEIGHT)
-#define OUTPUT_WIDTH UNDER_TEST_NUMBER(_OUTPUT_WIDTH)
-#define OUTPUT_CHANNELS UNDER_TEST_NUMBER(_OUTPUT_CHANNELS)
+#define INPUT_HEIGHT ((int)${NAME}_INPUT_HEIGHT)
+#define INPUT_WIDTH ((int)${NAME}_INPUT_WIDTH)
+#define INPUT_CHANNELS ((int)${NAME}_INPUT_CHANNELS)
+#define OUTPUT_HEIGHT ((int)${NAME}_OUTPUT_HEIGHT)
+#define OUTPUT_WIDTH ((int)${NAME}_OUTPUT_WIDTH)
+#define OUTPUT_CHANNELS ((int)${NAME}_OUTPUT_CHANNELS)
 #define INPUT_ROW_BYTES ((size_t)INPUT_WIDTH * (size_t)INPUT_CHANNELS)
 #define OUTPUT_ROW_BYTES ((size_t)OUTPUT_WIDTH * (size_t)OUTPUT_CHANNELS)
-
-#endif

@@ -12,7 +12,7 @@
 enum { SYS_OPEN = 0x01, SYS_CLOSE = 0x02, SYS_WRITE = 0x05, SYS_READ = 0x06, SYS_EXIT_EXTENDED = 0x20 };
 enum { OPEN_READ = 1, OPEN_WRITE = 5 };
 enum { APPLICATION_EXIT = 0x20026 };
-enum { DONE = 0, FILE_FAILED = 2, FAULTED = 3, ROWS_OUT_OF_ORDER = 4, STACK_EXHAUSTED = 5, STAGE_UNKNOWN = 6, UNCOUNTABLE = 7 };
+enum { DONE = 0, FILE_FAILED = 2, FAULTED = 3, ROWS_OUT_OF_ORDER = 4, STACK_EXHAUSTED = 5, STAGE_UNKNOWN = 6, UNCOUNTABLE = 7, TOO_MANY_STAGES = 8 };
 
 /* Instructions of crossings.S between its two readings of the timer that are not the network's. */
 enum { ENTERING = 2, RETURNING = 1, LEAVING = 2 };
@@ -113,8 +113,11 @@ void begin_stage(int stage, uint32_t unused, uint32_t stop)
 {
     (void)unused;
     account(stop, ENTERING + LEAVING);
-    if (stage < 0 || stage >= NO_STAGE) {
+    if (stage < 0) {
         leave(STAGE_UNKNOWN);
+    }
+    if (stage >= NO_STAGE) {
+        leave(TOO_MANY_STAGES);
     }
     current_stage = stage;
 }
@@ -157,12 +160,12 @@ static void trap_what_the_core_cannot(void)
 #endif
 }
 
-static void write_report(uint32_t report, uint64_t instructions_of_init)
+static void write_report(uint32_t report, uint64_t instructions_to_begin)
 {
     const uint32_t numbers[9] = {
         (uint32_t)INPUT_HEIGHT,  (uint32_t)INPUT_WIDTH,  (uint32_t)INPUT_CHANNELS,
         (uint32_t)OUTPUT_HEIGHT, (uint32_t)OUTPUT_WIDTH, (uint32_t)OUTPUT_CHANNELS,
-        (uint32_t)sizeof state,  painted_over(),         (uint32_t)instructions_of_init};
+        (uint32_t)sizeof state,  painted_over(),         (uint32_t)instructions_to_begin};
     write_file(report, numbers, sizeof numbers);
     write_file(report, stage_instructions, sizeof stage_instructions);
 }
@@ -173,7 +176,7 @@ void board_main(void)
     const uint32_t images = open_file("images.bin", 10U, OPEN_READ);
     const uint32_t report = open_file("report.bin", 10U, OPEN_WRITE);
     int8_t *const row = input_row + 1; /* an odd address: int8_t promises no alignment */
-    uint64_t instructions_of_init;
+    uint64_t instructions_to_begin;
     outputs = open_file("outputs.bin", 11U, OPEN_WRITE);
 
     trap_what_the_core_cannot();
@@ -181,8 +184,8 @@ void board_main(void)
     for (size_t index = 0U; index < sizeof state; ++index) {
         ((uint8_t *)&state)[index] = 0xA5U; /* init must not count on zeroed memory */
     }
-    measure((entry_point)UNDER_TEST(_init), NULL);
-    instructions_of_init = instructions;
+    measure((entry_point)INIT_UNDER_TEST, NULL);
+    instructions_to_begin = instructions;
     stage_instructions[NO_STAGE] = 0U;
 
     for (int frame = 0; frame < FRAMES; ++frame) {
@@ -192,14 +195,14 @@ void board_main(void)
             if (!read_row(images, row)) {
                 leave(FILE_FAILED);
             }
-            measure((entry_point)UNDER_TEST(_push_row), row);
+            measure((entry_point)PUSH_ROW_UNDER_TEST, row);
         }
         if (rows_received != OUTPUT_HEIGHT) {
             leave(ROWS_OUT_OF_ORDER);
         }
         instructions_of_frame[frame] = instructions;
     }
-    write_report(report, instructions_of_init);
+    write_report(report, instructions_to_begin);
     write_file(report, instructions_of_frame, sizeof instructions_of_frame);
     (void)semihosting(SYS_CLOSE, &report);
     (void)semihosting(SYS_CLOSE, &outputs);

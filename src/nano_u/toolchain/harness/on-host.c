@@ -1,7 +1,8 @@
 /*
- * Runs a streaming network on the host. Standard input: int8 images, one after the other. Standard output: six int32
- * (input height, width, channels, output height, width, channels), then the int8 outputs. One state serves all images,
- * as on the device. With the argument "frames" each image goes through the whole-frame wrapper instead of row by row.
+ * Runs a streaming network on the host. Standard input: int8 images, one after the other. The file named by the second
+ * argument: six int32 (input height, width, channels, output height, width, channels), then the int8 outputs, image by
+ * image. One state serves all images, as on the device. If the first argument is "frames", each image goes through the
+ * whole-frame wrapper; if it is "rows", row by row.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -9,6 +10,8 @@
 #include <string.h>
 
 #include "network-under-test.h"
+
+static FILE *output;
 
 static void fail(const char *reason)
 {
@@ -34,8 +37,16 @@ static void free_odd_buffer(int8_t *buffer)
 
 static void write_bytes(const void *bytes, size_t count)
 {
-    if (fwrite(bytes, 1U, count, stdout) != count) {
-        fail("cannot write to standard output");
+    if (fwrite(bytes, 1U, count, output) != count) {
+        fail("cannot write the output");
+    }
+}
+
+/* Whoever waits sees the file grow. */
+static void end_image(void)
+{
+    if (fflush(output) != 0) {
+        fail("cannot write the output");
     }
 }
 
@@ -71,11 +82,12 @@ static void run_by_rows(state_under_test *state)
             if (y > 0) {
                 (void)read_bytes(row, INPUT_ROW_BYTES, 0);
             }
-            UNDER_TEST(_push_row)(state, row, write_row, &rows_written);
+            PUSH_ROW_UNDER_TEST(state, row, write_row, &rows_written);
         }
         if (rows_written != OUTPUT_HEIGHT) {
             fail("rows of the output are missing after the last row of an image");
         }
+        end_image();
     }
     free_odd_buffer(row);
 }
@@ -87,8 +99,9 @@ static void run_by_frames(state_under_test *state)
     int8_t *const image = odd_buffer(image_bytes);
     int8_t *const mask = odd_buffer(mask_bytes);
     while (read_bytes(image, image_bytes, 1)) {
-        UNDER_TEST(_run)(state, image, mask);
+        RUN_UNDER_TEST(state, image, mask);
         write_bytes(mask, mask_bytes);
+        end_image();
     }
     free_odd_buffer(image);
     free_odd_buffer(mask);
@@ -102,14 +115,19 @@ int main(int argc, char **argv)
         fail("out of memory");
         return EXIT_FAILURE;
     }
+    output = (argc == 3) ? fopen(argv[2], "wb") : NULL;
+    if (output == NULL) {
+        fail("needs a way and a file to write");
+        return EXIT_FAILURE;
+    }
     write_bytes(shapes, sizeof shapes);
     (void)memset(state, 0xA5, sizeof *state); /* init must not count on zeroed memory */
-    UNDER_TEST(_init)(state);
-    if (argc > 1 && strcmp(argv[1], "frames") == 0) {
+    INIT_UNDER_TEST(state);
+    if (strcmp(argv[1], "frames") == 0) {
         run_by_frames(state);
     } else {
         run_by_rows(state);
     }
     free(state);
-    return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return fclose(output) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
