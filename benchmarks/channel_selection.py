@@ -116,7 +116,7 @@ def measure(seed: int, fraction: float, settings: Settings, splits: dict[str, Im
     for method in METHODS:
         keeps = keeps_of(method, network, moments, fraction, seed)
         for way in WAYS:
-            kept = run.path / f"cut-{fraction:g}-{method.replace(' ', '-')}-{way.replace(' ', '-')}.json"
+            kept = run.path / f"{cut_name(fraction, settings.tuning_epochs, method, way)}.json"
             if not kept.is_file():
                 used = moments if way == "folded" else {name: Unrelated(len(one.mean)) for name, one in moments.items()}
                 smaller = cut_channels(network, keeps, used).model
@@ -125,6 +125,11 @@ def measure(seed: int, fraction: float, settings: Settings, splits: dict[str, Im
                 rows[f"{method}, {way}, {when}"] = iou
                 print(f"seed {seed}, {fraction:.0%} of all filters gone, {method}, {way}, {when}: {iou['pooled']:.4f}")
     return rows
+
+
+def cut_name(fraction: float, tuning_epochs: int, method: str, way: str) -> str:
+    """Of the files that hold one row: all that its numbers depend on, beside the run's own settings."""
+    return f"cut-{fraction:g}-{tuning_epochs}-epochs-{method.replace(' ', '-')}-{way.replace(' ', '-')}"
 
 
 def _before_and_after(

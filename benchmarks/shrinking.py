@@ -11,12 +11,14 @@ published:  a network twice as wide as the published one, to the published one's
 Networks are trained plainly, 250 epochs unless `--epochs` says otherwise; the control gets those and all epochs of
 fine-tuning, also of steps that were undone. Road IoU on the test split (looked at once, at the end), beside the
 no-learning floor; paired differences over seeds with Student's 95 % interval. What `--runs` holds is read, not computed
-again. Exits 1 when a target is missed, and says so when the data set is absent.
+again; what was made with other options is refused. Exits 1 when a target is missed, and says so when the data set is
+absent.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import statistics
 from collections.abc import Sequence
@@ -32,6 +34,7 @@ from camvid_accuracy import CAMVID, VARIANTS, trained
 from intervals import machine, t_interval
 from nano_u.config import ExperimentConfig, load_experiment
 from nano_u.data import ImageSet, load_data
+from nano_u.errors import RunError
 from nano_u.graph import CostSummary, summarise
 from nano_u.graph.budget import Budget
 from nano_u.models import architecture_of, create_model_from_config, load_model
@@ -104,7 +107,9 @@ def measure(name: str, case: Case, seed: int, settings: Settings, splits: dict[s
         tuning_epochs=settings.tuning_epochs,
     )
     small = RunDirectory(settings.runs / f"{name}-shrunk-seed{seed}")
+    check_options(small, options, start.best_model_path)
     if not small.is_finished:
+        write_json(_allowed_path(small), {"steps": options.steps})
         observer = ShrinkObserver(
             step=lambda step: print(f"{name}, seed {seed}: {step.move}: {step.iou:.4f} {step.reason}", flush=True)
         )
@@ -121,6 +126,24 @@ def measure(name: str, case: Case, seed: int, settings: Settings, splits: dict[s
         steps,
         None if options.budget is None else options.budget.explain(costs[1]) or None,
     )
+
+
+def check_options(small: RunDirectory, options: ShrinkOptions, start: Path) -> None:
+    """RunError where `small` holds a shrinking of another network than `start`, or with other options."""
+    if not small.shrink_path.is_file():
+        return
+    digest = hashlib.sha256(start.read_bytes()).hexdigest()
+    expected = {**options.record(), "model_sha256": digest, "steps": options.steps}
+    allowed = _allowed_path(small)
+    found = {**read_json(small.shrink_path)["began_with"], **(read_json(allowed) if allowed.is_file() else {})}
+    others = [name for name, value in expected.items() if name not in found or found[name] != value]
+    if others:
+        raise RunError(f"{small.path}: was made with other {', '.join(others)}; remove it or give another --runs")
+
+
+def _allowed_path(small: RunDirectory) -> Path:
+    """How many steps were allowed: a shrinking's own record leaves that open, because it may go on with more."""
+    return small.path.with_name(f"{small.path.name}.json")
 
 
 def _start_name(case: str) -> str:

@@ -25,6 +25,14 @@ def test_amounts_are_read_in_the_units_that_engineers_write() -> None:
     assert Budget.parse("ram=1000,params=7").limits == {"ram": 1_000, "params": 7}
 
 
+def test_instructions_are_limited_as_a_count() -> None:
+    budget = Budget.parse("instructions=20M")
+
+    assert budget.explain(dataclasses.replace(COST, instructions_estimate=21_000_000)) == (
+        "instructions 21,000,000 of 20,000,000"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

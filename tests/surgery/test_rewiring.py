@@ -118,6 +118,20 @@ def test_a_layer_takes_the_activation_that_it_applies_itself_along(activation: s
     assert lost_share(model, later, found["upsampling:mixer"], IMAGES) < 1e-12
 
 
+def test_a_chain_goes_on_behind_an_activation_of_any_kind_and_does_not_meet_its_own_input_in_an_addition() -> None:
+    image = keras.Input((16, 16, 3), name="image")
+    a = layers.Conv2D(4, 3, padding="same", name="a")(image)
+    b = layers.DepthwiseConv2D(3, padding="same", activation="swish", name="b")(a)
+    c = layers.Conv2D(4, 1, activation="swish", name="c")(b)
+    d = layers.Conv2D(4, 3, padding="same", activation="swish", name="d")(c)
+    model = drawn(keras.Model(image, layers.Conv2D(1, 1, name="head")(layers.Add(name="sum")([c, d]))))
+
+    found = by_name(model)
+
+    assert list(found) == ["block:b"]  # without d the sum would be twice c
+    assert found["block:b"].chain == ("b", "c")
+
+
 def test_a_head_with_an_activation_can_come_before_the_upsampling() -> None:
     head = layers.Conv2D(1, 1, activation="sigmoid", name="head")
     model = network(layers.MaxPooling2D(name="pool"), layers.UpSampling2D(name="up"), head)

@@ -21,7 +21,11 @@ def shrink_command(
     ] = None,
     budget: Annotated[
         str | None,
-        typer.Option(metavar="LIMITS", help="For example ram=64KB,flash=32KB,macs=2M,params=5k.", show_default=False),
+        typer.Option(
+            metavar="LIMITS",
+            help="For example ram=64KB,flash=32KB,macs=2M,params=5k,instructions=20M.",
+            show_default=False,
+        ),
     ] = None,
     target: Annotated[
         str | None, typer.Option(metavar="CHIP", help="Fit this chip; see nano-u estimate.", show_default=False)

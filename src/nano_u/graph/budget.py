@@ -36,7 +36,7 @@ class Budget:
 
     @classmethod
     def parse(cls, text: str) -> Budget:
-        """Limits from `ram=64KB,flash=32KB,macs=2M,params=5000`; KB is 1,024 bytes, M is a million.
+        """Limits from `ram=64KB,flash=32KB,macs=2M,params=5000,instructions=20M`; KB is 1,024 bytes, M is a million.
 
         Raises ConfigError for another name, a name twice, and what is no positive number.
         """
