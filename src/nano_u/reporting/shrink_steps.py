@@ -56,8 +56,8 @@ class ShrinkStep:
     """The start, the removal of dead filters, a cut of one group, a block fewer or earlier, or the last fine-tuning.
 
     `group` names the layers that were changed. `expected_loss` is the share of the next layers' output variance that
-    folding cannot rebuild, or for a block how far its output is from what stands in its place, over its variance. `iou_cut` is the validation IoU before
-    fine-tuning, `iou` after it.
+    folding cannot rebuild, or for a block how far its output is from what stands in its place, over its variance.
+    `iou_cut` is the validation IoU before fine-tuning, `iou` after it.
     """
 
     number: int

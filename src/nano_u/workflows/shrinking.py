@@ -108,7 +108,8 @@ def shrink_model(
     budget lacks for the least expected loss: narrower layers, a block fewer, or one before the upsampling that it
     followed. Cut, fine-tune (with the teacher of the run's configuration, if there is one), validate. A network that
     loses more than `max_iou_drop` is undone; narrower layers then wait until others were undone too, and their next cut
-    is half as large, while a block is not tried again. Validation images decide; test images are looked at once, at the end.
+    is half as large, while a block is not tried again. Validation images decide; test images are looked at once, at the
+    end.
 
     A network that was trained under int8 arithmetic, or is to be (`quantization.aware`), is so again at the end.
 
