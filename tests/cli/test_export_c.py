@@ -69,7 +69,7 @@ def test_everything_that_computed_gave_the_bytes_of_the_reference_kernels(export
         ("gcc (Debian 12.2.0-14+deb12u1) 12.2.0", "gcc 12.2.0"),
         ("Debian clang version 14.0.6", "clang 14.0.6"),
         ("Apple clang version 15.0.0 (clang-1500.3.9.4)", "clang 15.0.0"),
-        ("arm-none-eabi-gcc (15:12.2.rel1-1) 12.2.1 20221205", "arm-none-eabi-gcc 12.2.1"),
+        ("arm-none-eabi-gcc (15:12.2.rel1-1) 12.2.1 20221205", "gcc 12.2.1"),
         ("something else", "something else"),
     ],
 )

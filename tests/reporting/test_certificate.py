@@ -129,8 +129,9 @@ def test_the_witness_table_holds_every_computation() -> None:
         ("C from camera bytes, this machine, gcc 12.2.0 -O2", "20", "DIFFERENT", "c9b8c9b8c9b8", *"----"),
         (f"C, emulated cortex-m3, {LONG_COMPILER}", "2", "equal", "f7bdf7bdf7bd", "21,600", "21.60", "524", "4,276"),
         (f"C, emulated cortex-m7, {LONG_COMPILER}", "2", "equal", "f7bdf7bdf7bd", "6,950", "6.95", "500", "4,100"),
-        ("C, emulated cortex-m33", "-", "not run: qemu-system-arm is not installed", *"-----"),
+        ("C, emulated cortex-m33", "-", "not run", *"-----"),
     )
+    assert table.notes[1:] == ("not run: qemu-system-arm is not installed",)
     (note,) = table.notes
     assert note.startswith("20 images and 4 random inputs, every byte compared.")
 

@@ -206,7 +206,8 @@ def witness_table(certificate: Certificate) -> Table:
     )
     rows = tuple(_witness_row(one, certificate.macs) for one in certificate.witnesses)
     inputs = f"{certificate.real_inputs} images and {certificate.random_inputs} random inputs"
-    notes = (f"{inputs}, every byte compared. Instructions of the longest frame, not cycles.",)
+    left_out = dict.fromkeys(one.not_run for one in certificate.witnesses if one.not_run is not None)
+    notes = (f"{inputs}, every byte compared. Instructions of the longest frame, not cycles.", *left_out)
     return Table(f"Certificate of {certificate.model}", columns, rows, notes=notes)
 
 
@@ -261,7 +262,7 @@ def stage_table(stages: Sequence[StageRow]) -> Table:
 
 
 def _witness_row(witness: Witness, macs: int) -> tuple[str, ...]:
-    verdict = witness.not_run or ("equal" if witness.equal else "DIFFERENT")
+    verdict = "not run" if witness.not_run else "equal" if witness.equal else "DIFFERENT"
     instructions = witness.instructions
     return (
         witness.name,

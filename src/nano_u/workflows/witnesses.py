@@ -148,15 +148,18 @@ def emulated_inputs(count: int, real: int, most: int) -> list[int]:
 
 
 def short_version(compiler: str) -> str:
-    """`gcc 12.2.0` of `gcc (Debian 12.2.0-14+deb12u1) 12.2.0`: a compiler's name and number without its packaging."""
+    """`gcc 12.2.0` of `gcc (Debian 12.2.0-14+deb12u1) 12.2.0`: a compiler's name and number without its packaging.
+
+    For which target it compiles is told by where its program ran.
+    """
     numbers = re.findall(r"\d+\.\d+\.\d+(?=\s|$)", compiler)
-    program = "clang" if "clang" in compiler else compiler.partition(" ")[0]
+    program = "clang" if "clang" in compiler else compiler.partition(" ")[0].removeprefix("arm-none-eabi-")
     return f"{program} {numbers[-1]}" if numbers else compiler
 
 
 def _of_row(row: MatrixRow, what: str, inputs: int) -> Witness:
     place = "this machine" if row.target == "host" else f"emulated {row.target}"
-    options = " ".join(part for part in (row.optimisation, row.sanitizers) if part)
+    options = f"{row.optimisation} sanitized" if row.sanitizers else row.optimisation
     name = f"{what}, {place}, {short_version(row.compiler)} {options}"
     if row.run is None:
         return Witness(name, 0 if row.not_run else inputs, row.sha256, row.equal, row.not_run)
