@@ -15,7 +15,7 @@ import nano_u.workflows.c_export as c_export
 import nano_u.workflows.witnesses as witnesses
 from nano_u.cli.main import main
 from nano_u.deploy import ReferenceModel, write_tflite
-from nano_u.errors import BudgetError
+from nano_u.errors import BudgetError, DeployError
 from nano_u.graph.chips import CHIPS
 from nano_u.reporting.certificate import Certificate, read_certificate
 from nano_u.toolchain import CORES, HOST_COMPILERS, StreamingSources, available, unavailable
@@ -211,6 +211,26 @@ def test_what_is_no_bundle_is_not_written_over(
     assert [path.read_text() for path in mine.iterdir()] == ["mine\n"]
 
 
+def test_an_export_that_fails_leaves_the_earlier_bundle_whole(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(subject: object, expected: object, **options: object) -> None:
+        raise DeployError("the compiler is gone")
+
+    monkeypatch.setattr(c_export, "witnesses", fails)
+    before = {path: path.read_bytes() for path in bundle.rglob("*") if path.is_file()}
+
+    assert main(["export", str(bundle / "model.tflite"), "--c", str(bundle)]) == 1
+
+    assert "the compiler is gone" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in bundle.rglob("*") if path.is_file()} == before
+
+
+def test_a_bundles_own_model_can_be_proven_into_it_again(bundle: Path) -> None:
+    assert main(["export", str(bundle / "model.tflite"), "--c", str(bundle)]) == 0
+    assert main(["verify", str(bundle)]) == 0
+
+
 def test_a_bundle_written_over_another_leaves_none_of_its_sources(bundle: Path, exported: tuple[Path, Path]) -> None:
     alone = bundle.parent / "other.tflite"
     shutil.copy(exported[0] / "export" / "model.tflite", alone)
@@ -316,9 +336,9 @@ def test_a_chip_that_has_too_little_is_told_with_the_numbers(bundle: Path) -> No
     just = dataclasses.replace(CHIPS[0], arena_bytes=memory.ram_bytes, flash_bytes=memory.flash_bytes)
 
     CBundle(bundle, certificate, chip=just).raise_unfit()
-    with pytest.raises(BudgetError, match=f"{memory.ram_bytes:,} bytes of RAM"):
+    with pytest.raises(BudgetError, match=f"{memory.ram_bytes:,} of {memory.ram_bytes - 1:,} bytes of RAM"):
         CBundle(bundle, certificate, chip=dataclasses.replace(just, arena_bytes=memory.ram_bytes - 1)).raise_unfit()
-    with pytest.raises(BudgetError, match=f"{memory.flash_bytes:,} bytes of flash"):
+    with pytest.raises(BudgetError, match=f"{memory.flash_bytes:,} of {memory.flash_bytes - 1:,} bytes of flash"):
         CBundle(bundle, certificate, chip=dataclasses.replace(just, flash_bytes=memory.flash_bytes - 1)).raise_unfit()
 
 

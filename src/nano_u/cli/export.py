@@ -92,7 +92,7 @@ def export_command(
     """
     from nano_u.cli.progress import step_bars
     from nano_u.graph.chips import get_chip
-    from nano_u.workflows.bundle_folder import prepare_folder
+    from nano_u.workflows.bundle_folder import check_folder
     from nano_u.workflows.c_export import ProofOptions, bundle_export, bundle_model, facts_beside
     from nano_u.workflows.export import export_model
 
@@ -118,7 +118,7 @@ def export_command(
         _finish_bundle(bundle)
         return
     if c is not None:
-        prepare_folder(c)
+        check_folder(c)
     with step_bars() as step:
         export = export_model(
             model,
@@ -193,5 +193,5 @@ def show_bundle(bundle: CBundle) -> None:
         console.note(f"\nno camera: {bundle.no_camera}")
     console.note(f"\n{bundle.verdict.text}")
     console.note(f"C: {bundle.folder}; prove it again: nano-u verify {bundle.folder}")
-    if bundle.certificate.holds and bundle.fit is not None:
+    if bundle.fit is not None:
         console.note(bundle.fit)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -29,29 +29,39 @@ PROVEN_FOLDERS = ("src/", "test/", "examples/")
 MOST_INPUT_BYTES = 2**30
 
 
-def prepare_folder(folder: Path) -> None:
-    """Refuse to write over what is no bundle; of an earlier bundle its files go, since Arduino compiles all of `src/`.
+def check_folder(folder: Path) -> None:
+    """Refuse to write over what is no bundle: DeployError for a file, and for a folder that holds something else."""
+    _earlier(folder)
 
-    Raises DeployError for a file, and for a folder that holds something else.
-    """
+
+def _earlier(folder: Path) -> Certificate | None:
+    """The certificate of the bundle that the folder holds; None where it is empty or not there."""
     if folder.is_file():
         raise DeployError(f"{folder}: is a file; give a folder for the C files")
     if not folder.is_dir() or not any(folder.iterdir()):
-        return
+        return None
     if not (folder / CERTIFICATE).is_file():
         raise DeployError(f"{folder}: holds other files; give an empty folder for the C files, or one that holds some")
     try:
-        earlier = read_certificate(folder / CERTIFICATE)
+        return read_certificate(folder / CERTIFICATE)
     except NanoUError as error:
         raise DeployError(f"{folder}: holds a bundle that this version cannot read; give an empty folder") from error
-    for name in earlier.files_sha256:
-        path = folder / name
-        if path.resolve().is_relative_to(folder.resolve()):
-            path.unlink(missing_ok=True)
+
+
+def _remove_others(folder: Path, earlier: Certificate, names: Collection[str]) -> None:
+    """Of an earlier bundle what the new one does not write: Arduino compiles all of `src/`."""
+    root = folder.resolve()
+    for name in earlier.files_sha256.keys() - set(names):
+        if (folder / name).resolve().is_relative_to(root):
+            (folder / name).unlink(missing_ok=True)
 
 
 def write_files(folder: Path, texts: Mapping[str, str], tflite: bytes, inputs: DeviceInputs) -> dict[str, str]:
-    """Write the bundle without its certificate; returns the SHA-256 of every file that the proof is about."""
+    """Write the bundle without its certificate; returns the SHA-256 of every file that the proof is about.
+
+    Of an earlier bundle the files that this one does not have go. Raises DeployError as `check_folder`.
+    """
+    earlier = _earlier(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -61,8 +71,10 @@ def write_files(folder: Path, texts: Mapping[str, str], tflite: bytes, inputs: D
     with atomic_path(folder / INPUTS) as temporary, temporary.open("wb") as file:
         frames = {} if inputs.frames is None else {"frames": inputs.frames}
         np.savez_compressed(file, images=inputs.images, real=np.array(inputs.real), **frames)  # type: ignore[arg-type]
-    proven = [name for name in texts if name.startswith(PROVEN_FOLDERS)]
-    return {name: _sha256(folder / name) for name in (*proven, MODEL, INPUTS)}
+    proven = [*(name for name in texts if name.startswith(PROVEN_FOLDERS)), MODEL, INPUTS]
+    if earlier is not None:
+        _remove_others(folder, earlier, proven)
+    return {name: _sha256(folder / name) for name in proven}
 
 
 def write_certificate(folder: Path, certificate: Certificate) -> None:

@@ -45,8 +45,8 @@ from nano_u.workflows.bundle_folder import (
     INPUTS,
     MODEL,
     certified_files,
+    check_folder,
     inputs_of,
-    prepare_folder,
     write_certificate,
     write_files,
 )
@@ -94,13 +94,23 @@ class CBundle:
 
     @property
     def fit(self) -> str | None:
-        """How it fits the chip, and what was not measured; None without a chip. BudgetError where it does not."""
-        return None if self.chip is None else _fit(self.folder, self.certificate.memory, self.chip)
+        """How much of the chip it takes, and what was not measured; None without a chip."""
+        if self.chip is None:
+            return None
+        memory = self.certificate.memory
+        stack = "" if memory.stack_bytes is not None else " without stack, which was not measured here"
+        code = "" if memory.code_bytes is not None else " without code, which was not measured here"
+        return (
+            f"{self.chip.name}: {memory.ram_bytes:,} of {self.chip.arena_bytes:,} bytes of RAM{stack}, "
+            f"{memory.flash_bytes:,} of {self.chip.flash_bytes:,} bytes of flash{code}"
+        )
 
     def raise_unfit(self) -> None:
         """DeployError where bytes differ, BudgetError where the chip has too little; the files are there."""
         raise_broken(self.folder, self.certificate)
-        _ = self.fit
+        memory, chip = self.certificate.memory, self.chip
+        if chip is not None and (memory.ram_bytes > chip.arena_bytes or memory.flash_bytes > chip.flash_bytes):
+            raise BudgetError(f"{self.folder}: does not fit {self.fit}")
 
 
 @dataclass(frozen=True)
@@ -136,9 +146,8 @@ def export_c(
     graph = quantized_graph_of(tflite)
     plan = plan_streaming(graph)
     sources = generate_c(plan, facts.name)
-    prepare_folder(folder)
     camera = None if inputs.camera is None else (inputs.camera, _camera_sources(graph, inputs.camera, sources.name))
-    subject = _subject(tflite, sources, None if camera is None else camera[1], inputs)
+    subject = _subject(tflite, graph, sources, None if camera is None else camera[1], inputs)
     expected = expected_outputs(subject)
     found = witnesses(subject, expected, full=full, progress=progress)
     macs = multiply_accumulates(plan)
@@ -197,7 +206,7 @@ def bundle_model(
     Without data (a `.tflite` outside of a run) it is proven on noise alone. Raises as `export_c`, and DataError or
     ConfigError where data is named and cannot be read.
     """
-    prepare_folder(folder)
+    check_folder(folder)
     source = find_model(model, data=options.data, overrides=options.overrides)
     content = tflite.read_bytes()
     graph = quantized_graph_of(content)
@@ -252,7 +261,7 @@ def verify_bundle(folder: Path, *, full: bool = False, progress: Progress | None
         header, source = texts[f"src/{name}_camera.h"], texts[f"src/{name}_camera.c"]
         camera = CameraSources(header, source, 0, 0)
     inputs = inputs_of(files[INPUTS], folder / INPUTS)
-    subject = _subject(files[MODEL], sources, camera, inputs)
+    subject = _subject(files[MODEL], quantized_graph_of(files[MODEL]), sources, camera, inputs)
     expected = expected_outputs(subject)
     found = witnesses(subject, expected, full=full, progress=progress)
     if sha256_of(expected) != before.expected_sha256:
@@ -287,9 +296,11 @@ def _source_texts(sources: CSources, camera: CameraSources | None) -> dict[str, 
     return texts
 
 
-def _subject(tflite: bytes, sources: CSources, camera: CameraSources | None, inputs: DeviceInputs) -> Subject:
+def _subject(
+    tflite: bytes, graph: QuantizedGraph, sources: CSources, camera: CameraSources | None, inputs: DeviceInputs
+) -> Subject:
     behind = None if camera is None else behind_camera(sources, camera)
-    return Subject(tflite, quantized_graph_of(tflite), sources, inputs.images, inputs.real, behind, inputs.frames)
+    return Subject(tflite, graph, sources, inputs.images, inputs.real, behind, inputs.frames)
 
 
 def _accuracy(
@@ -352,19 +363,6 @@ def _stages(plan: StreamingPlan, instructions: Mapping[int, int]) -> tuple[Stage
         layers = tuple(op.output for op in stage.ops)
         rows.append(StageRow(code.name, layers, macs, buffer.bytes, buffer.rows, instructions.get(number)))
     return tuple(rows)
-
-
-def _fit(folder: Path, memory: CertifiedMemory, chip: Chip) -> str:
-    parts = []
-    for what, needed, there, lacks in (
-        ("RAM", memory.ram_bytes, chip.arena_bytes, "stack" if memory.stack_bytes is None else None),
-        ("flash", memory.flash_bytes, chip.flash_bytes, "code" if memory.code_bytes is None else None),
-    ):
-        if needed > there:
-            raise BudgetError(f"{folder}: needs {needed:,} bytes of {what}, the {chip.name} has {there:,}")
-        unmeasured = "" if lacks is None else f" without {lacks}, which was not measured here"
-        parts.append(f"{needed:,} of {there:,} bytes of {what}{unmeasured}")
-    return f"fits {chip.name}: {', '.join(parts)}"
 
 
 def _memory_rows(memory: CertifiedMemory) -> list[tuple[str, str]]:
