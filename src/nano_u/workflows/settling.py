@@ -6,6 +6,8 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from nano_u.data import ImageSet
 from nano_u.data.pipeline import evaluation_batches
 from nano_u.models import save_model
@@ -21,8 +23,14 @@ CHECKED_IMAGES = 512
 
 
 def settle(model: keras.Model, path: Path, train_data: ImageSet) -> BatchNormCheck | None:
-    """Check the running statistics on a spread of training images; save `model` at `path` again if they were mended."""
-    check = settle_batch_norm(model, evaluation_batches(train_data.spread(CHECKED_IMAGES)))
+    """Check the running statistics on a spread of training images; save `model` at `path` again if they were mended.
+
+    The images are mixed as in training: in the set's own order a batch is of one drive, and no model was trained under
+    the statistics of one drive.
+    """
+    images = train_data.spread(CHECKED_IMAGES)
+    mixed = images.select(np.random.default_rng(0).permutation(len(images)))
+    check = settle_batch_norm(model, evaluation_batches(mixed))
     if check is None or check.reestimated_iou is None:
         return check
     logger.warning(
