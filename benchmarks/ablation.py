@@ -15,7 +15,7 @@ import argparse
 import itertools
 import os
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +41,7 @@ from nano_u.training.trained_int8 import trained_int8
 from nano_u.workflows.export import calibration_set
 from nano_u.workflows.pipeline import TEACHER_DEFAULTS
 from nano_u.workflows.prediction import float_predictor_of, int8_predictor_of
+from nano_u.workflows.settling import settle
 from nano_u.workflows.source import floor_of
 
 NETWORKS: dict[str, tuple[str, ...]] = {
@@ -72,6 +73,7 @@ PAIRS = (
 
 TARGETS = {"default": 0.80, "published": 0.74}
 TEACHER_TARGET, TEACHER_MODES = 0.84, 0.01
+EPOCHS, TUNING_EPOCHS = 250, 30
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,23 @@ class Settings:
         if teacher is not None:
             given |= {"use_distillation": True, "teacher_weights": str(teacher)}
         return load_experiment(None, overrides=[*NETWORKS[network], *self.overrides], settings=given)
+
+
+def settings_for(
+    network: str,
+    data: str,
+    runs: Path,
+    epochs: int = EPOCHS,
+    tuning_epochs: int = TUNING_EPOCHS,
+    *,
+    overrides: Sequence[str] = (),
+    teachers: Sequence[str] = (),
+) -> Settings:
+    """Those of one of `NETWORKS` and its teachers; `runs` has a folder for each size of image."""
+    height, width, channels = load_experiment(None, overrides=list(NETWORKS[network])).model.input_shape
+    shape = f"model.input_shape=[{height}, {width}, {channels}]"
+    folder = runs / f"{height}x{width}"
+    return Settings(data, folder, epochs, tuning_epochs, tuple(overrides), (shape, *TEACHERS[network], *teachers))
 
 
 def floors(splits: Mapping[str, ImageSet]) -> dict[str, float]:
@@ -136,18 +155,18 @@ def goes_on(
 
 
 def rows_of(
-    network: str, seed: int, settings: Settings, teacher: Path, splits: dict[str, ImageSet]
+    network: str, seed: int, settings: Settings, teacher: RunDirectory, splits: dict[str, ImageSet]
 ) -> dict[str, dict[str, dict[str, float]]]:
     """All six rows of one network and seed."""
     rows = {}
     for kind in ("plain", "distilled"):
         taught = teacher if kind == "distilled" else None
-        config = settings.config(network, seed, taught)
-        run = trained(config, settings.runs / f"{network}-{kind}-seed{seed}")
+        run = student_run(network, seed, settings, taught)
+        config = settings.config(network, seed, None if taught is None else taught.path)
         for way in WAYS_ON:
             kept = run.path / f"further-{way}.json"
             if not kept.is_file():
-                model = None if taught is None else load_model(taught / "best.keras")
+                model = None if taught is None else load_model(taught.best_model_path)
                 write_json(kept, goes_on(way, run, config, splits, model))
             rows[LABELS[kind, way]] = read_json(kept)
             line = ", ".join(f"{name} {value['pooled']:.4f}" for name, value in rows[LABELS[kind, way]].items())
@@ -155,15 +174,29 @@ def rows_of(
     return rows
 
 
-def teacher_of(seed: int, settings: Settings) -> tuple[RunDirectory, dict[str, float], float]:
-    """The teacher's run, its test IoU, and how far its training- and inference-mode IoU lie apart."""
+def teacher_run(seed: int, settings: Settings) -> RunDirectory:
+    """The teacher, trained unless it is there."""
     given = {"data": settings.data, "seed": seed}
     config = load_experiment(None, None, settings.teachers, settings=given, defaults=TEACHER_DEFAULTS)
-    run = trained(config, settings.runs / f"teacher-seed{seed}")
-    check = read_json(run.metrics_path)["batch_norm"]
-    apart = abs(check["training_iou"] - check["inference_iou"])
+    return trained(config, settings.runs / f"teacher-seed{seed}")
+
+
+def student_run(network: str, seed: int, settings: Settings, teacher: RunDirectory | None) -> RunDirectory:
+    """The first training of a network, distilled where there is a teacher; trained unless it is there."""
+    kind = "plain" if teacher is None else "distilled"
+    config = settings.config(network, seed, None if teacher is None else teacher.path)
+    return trained(config, settings.runs / f"{network}-{kind}-seed{seed}")
+
+
+def teacher_of(
+    seed: int, settings: Settings, splits: dict[str, ImageSet]
+) -> tuple[RunDirectory, dict[str, float], float]:
+    """The teacher's run, its test IoU, and how far its training- and inference-mode IoU lie apart."""
+    run = teacher_run(seed, settings)
     network = load_model(run.best_model_path)
-    return run, float_iou(network, load_data(settings.data, config)["test"]), apart
+    check = settle(network, run.best_model_path, splits["train"])
+    apart = 0.0 if check is None else abs(check.training_iou - check.inference_iou)
+    return run, float_iou(network, splits["test"]), apart
 
 
 def report_teachers(found: Mapping[int, tuple[RunDirectory, dict[str, float], float]]) -> int:
@@ -214,8 +247,8 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--teacher-seeds", type=int, nargs="+", help="those of the students; fewer are taken in turn")
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
-    parser.add_argument("--epochs", type=int, default=100)
-    parser.add_argument("--tuning-epochs", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--tuning-epochs", type=int, default=TUNING_EPOCHS)
     parser.add_argument("--runs", type=Path, default=Path("runs/ablation"))
     parser.add_argument("--set", dest="overrides", nargs="+", default=[], metavar="KEY=VALUE")
     parser.add_argument("--teacher-set", dest="teachers", nargs="+", default=[], metavar="KEY=VALUE")
@@ -226,20 +259,20 @@ def main() -> int:
     print(machine())
     missed = 0
     for network in arguments.networks:
-        shape = load_experiment(None, overrides=list(NETWORKS[network])).model.input_shape
-        settings = Settings(
+        settings = settings_for(
+            network,
             str(arguments.data),
-            arguments.runs / f"{shape[0]}x{shape[1]}",
+            arguments.runs,
             arguments.epochs,
             arguments.tuning_epochs,
-            tuple(arguments.overrides),
-            (f"model.input_shape={list(shape)}", *TEACHERS[network], *arguments.teachers),
+            overrides=arguments.overrides,
+            teachers=arguments.teachers,
         )
         splits = load_data(settings.data, settings.config(network, 0, None))
-        teachers = {seed: teacher_of(seed, settings) for seed in arguments.teacher_seeds or arguments.seeds}
-        paths = itertools.cycle(run.path for run, *_ in teachers.values())
-        pairs = list(zip(arguments.seeds, paths, strict=False))
-        found = {seed: rows_of(network, seed, settings, path, splits) for seed, path in pairs}
+        teachers = {seed: teacher_of(seed, settings, splits) for seed in arguments.teacher_seeds or arguments.seeds}
+        runs = itertools.cycle(run for run, *_ in teachers.values())
+        pairs = list(zip(arguments.seeds, runs, strict=False))
+        found = {seed: rows_of(network, seed, settings, run, splits) for seed, run in pairs}
         missed += report_teachers(teachers) + report(network, found, floors(splits))
     return 1 if missed else 0
 

@@ -1,18 +1,19 @@
 """What `nano-u shrink` makes of trained networks, against the same shape trained from scratch for as many epochs.
 
-    python benchmarks/shrinking.py [--cases default ram published] [--data DIR] [--seeds 1 2 3] [--runs DIR]
+    python benchmarks/shrinking.py [--cases half default ram published] [--data DIR] [--seeds 1 2 3] [--runs DIR]
 
-default:    the default network, as small as 0.005 of validation IoU allows;
+half:       the distilled default network (of `ablation.py`) to half of its MACs and int8 weights, with its teacher;
             targets: -50 % MACs, -50 % int8 weights, at most 0.005 test IoU lost
+default:    the default network, trained without a teacher, as small as 0.005 of validation IoU allows; the same targets
 ram:        the default network into 64 KB of RAM
 published:  a network twice as wide as the published one, to the published one's MACs and half its RAM, against the
             published shape itself
 
-Networks are trained plainly, 250 epochs unless `--epochs` says otherwise; the control gets those and all epochs of
-fine-tuning, also of steps that were undone. Road IoU on the test split (looked at once, at the end), beside the
-no-learning floor; paired differences over seeds with Student's 95 % interval. What `--runs` holds is read, not computed
-again; what was made with other options is refused. Exits 1 when a target is missed, and says so when the data set is
-absent.
+Networks are trained for 250 epochs unless `--epochs` says otherwise; the control gets those and all epochs of
+fine-tuning, also of steps that were undone, and the teacher where the other had one. Road IoU on the test split (looked
+at once, at the end), beside the no-learning floor; paired differences over seeds with Student's 95 % interval. What
+`--runs` holds is read, not computed again; what was made with other options is refused. Exits 1 when a target is
+missed, and says so when the data set is absent.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 
-from ablation import float_iou, floors
+from ablation import float_iou, floors, settings_for, student_run, teacher_run
 from camvid_accuracy import CAMVID, VARIANTS, trained
 from intervals import machine, t_interval
 from nano_u.config import ExperimentConfig, load_experiment
@@ -40,7 +41,7 @@ from nano_u.graph.budget import Budget
 from nano_u.models import architecture_of, create_model_from_config, load_model
 from nano_u.reporting.shrink_steps import ShrinkStep, read_steps
 from nano_u.runs import RunDirectory, read_json, write_json
-from nano_u.training import train_single_model
+from nano_u.training import train_single_model, train_with_distillation
 from nano_u.training.checkpoint import BestModel
 from nano_u.training.reproducibility import prepare_process
 from nano_u.workflows.shrink_options import ShrinkObserver, ShrinkOptions
@@ -58,9 +59,12 @@ class Case:
     max_iou_drop: float
     budget: str | None = None
     control: tuple[str, ...] | None = None
+    taught: bool = False
+    final_epochs: int = 30
 
 
 CASES = {
+    "half": Case((), 0.005, "macs=5.53M,params=8.5k", taught=True, final_epochs=60),
     "default": Case((), 0.005),
     "ram": Case((), 0.02, "ram=64KB"),
     "published": Case(
@@ -86,6 +90,7 @@ class Settings:
 
     data: str
     runs: Path
+    ablation: Path
     epochs: int
     steps: int
     tuning_epochs: int
@@ -96,15 +101,24 @@ class Settings:
             None, overrides=list(overrides), settings={"data": self.data, "epochs": self.epochs, "seed": seed}
         )
 
+    def start(self, name: str, case: Case, seed: int) -> tuple[RunDirectory, RunDirectory | None]:
+        """What will be shrunk, and its teacher; trained unless they are there."""
+        if not case.taught:
+            return trained(self.config(case.start, seed), self.runs / f"{_start_name(name)}-seed{seed}"), None
+        ablation = settings_for("default", self.data, self.ablation, self.epochs)
+        teacher = teacher_run(seed, ablation)
+        return student_run("default", seed, ablation, teacher), teacher
+
 
 def measure(name: str, case: Case, seed: int, settings: Settings, splits: dict[str, ImageSet]) -> Result:
     """Train, shrink, and train the control; reads what is there."""
-    start = trained(settings.config(case.start, seed), settings.runs / f"{_start_name(name)}-seed{seed}")
+    start, teacher = settings.start(name, case, seed)
     options = ShrinkOptions(
         budget=None if case.budget is None else Budget.parse(case.budget),
         max_iou_drop=case.max_iou_drop,
         steps=settings.steps,
         tuning_epochs=settings.tuning_epochs,
+        final_epochs=case.final_epochs,
     )
     small = RunDirectory(settings.runs / f"{name}-shrunk-seed{seed}")
     check_options(small, options, start.best_model_path)
@@ -115,7 +129,12 @@ def measure(name: str, case: Case, seed: int, settings: Settings, splits: dict[s
         )
         shrink_model(start.path, options, run_path=small.path, observer=observer)
     steps = read_steps(small.shrink_path)
-    control = _control(name, case, seed, settings, splits, small, _epochs_spent(steps, options))
+    path = settings.runs / f"{name}-control-seed{seed}.keras"
+    config = load_experiment(start.config_path) if case.control is None else settings.config(case.control, seed)
+    config = config.model_copy(update={"epochs": settings.epochs + _epochs_spent(steps, options)})
+    shape = load_model(small.best_model_path) if case.control is None else create_model_from_config(config)
+    control = _control(path, config, shape, None if teacher is None else load_model(teacher.best_model_path), splits)
+    print(f"{name}, seed {seed}: control of {config.epochs} epochs", flush=True)
     networks = [load_model(path) for path in (start.best_model_path, small.best_model_path, control)]
     costs = [summarise(architecture_of(network)) for network in networks]
     iou = [float_iou(network, splits["test"]) for network in networks]
@@ -157,28 +176,19 @@ def _epochs_spent(steps: Sequence[ShrinkStep], options: ShrinkOptions) -> int:
 
 
 def _control(
-    name: str,
-    case: Case,
-    seed: int,
-    settings: Settings,
-    splits: dict[str, ImageSet],
-    small: RunDirectory,
-    more_epochs: int,
+    path: Path, config: ExperimentConfig, shape: keras.Model, teacher: keras.Model | None, splits: dict[str, ImageSet]
 ) -> Path:
-    """The network trained from scratch for as many epochs as the shrunken one."""
-    path = settings.runs / f"{name}-control-seed{seed}.keras"
+    """`path`, where the best of a network of that shape lies that was trained from scratch as `config` says."""
     done = path.with_suffix(".json")
-    epochs = settings.epochs + more_epochs
-    if not (done.is_file() and path.is_file() and read_json(done)["epochs"] == epochs):
-        config = settings.config(case.control or case.start, seed).model_copy(update={"epochs": epochs})
-        prepare_process(seed=seed, threads=config.training.threads, deterministic=config.training.deterministic)
-        if case.control is None:
-            network = keras.models.clone_model(load_model(small.best_model_path))  # new weights
-        else:
-            network = create_model_from_config(config)
-        train_single_model(network, config, splits["train"], splits["val"], callbacks=[BestModel(path)])
-        write_json(done, {"epochs": epochs})
-    print(f"{name}, seed {seed}: control of {epochs} epochs", flush=True)
+    if done.is_file() and path.is_file() and read_json(done)["epochs"] == config.epochs:
+        return path
+    prepare_process(seed=config.seed, threads=config.training.threads, deterministic=config.training.deterministic)
+    network, best = keras.models.clone_model(shape), [BestModel(path)]  # a clone has new weights
+    if teacher is None:
+        train_single_model(network, config, splits["train"], splits["val"], callbacks=best)
+    else:
+        train_with_distillation(network, teacher, config, splits["train"], splits["val"], callbacks=best)
+    write_json(done, {"epochs": config.epochs})
     return path
 
 
@@ -209,9 +219,22 @@ def report(name: str, case: Case, results: Sequence[Result], floor: dict[str, fl
         minutes = sum(step.seconds for step in result.steps) / 60
         over = "" if case.budget is None else f"; budget {case.budget}: {result.over_budget or 'met'}"
         print(f"seed {result.seed}: {kept} of {len(result.steps) - 1} steps kept, {minutes:.1f} minutes{over}")
-    if name != "default":
+    if case.control is not None:
+        _compare(results)
+    if case.max_iou_drop > LARGEST_LOSS:
         return sum(result.over_budget is not None for result in results)
     return _missed(results)
+
+
+def _compare(results: Sequence[Result]) -> None:
+    """Whether the shrunken network is shown to be better or worse than the control, pooled."""
+    difference = t_interval([one.iou[1]["pooled"] - one.iou[2]["pooled"] for one in results])
+    shown = difference.low is not None and (difference.low > 0 or (difference.high or 0) < 0)
+    verdict = "not shown" if not shown else "better" if difference.mean > 0 else "worse"
+    print(f"shrunk against the control: {verdict}")
+    for what in ("macs", "weight_bytes", "arena_estimate_bytes"):
+        share = statistics.fmean(getattr(one.costs[1], what) / getattr(one.costs[2], what) for one in results)
+        print(f"{what}: {share:.2f} x the control's")
 
 
 def _missed(results: Sequence[Result]) -> int:
@@ -240,12 +263,20 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--tuning-epochs", type=int, default=8)
     parser.add_argument("--runs", type=Path, default=Path("runs/shrinking"))
+    parser.add_argument("--ablation", type=Path, default=Path("runs/ablation"))
     arguments = parser.parse_args()
     if not arguments.data.is_dir():
         print(f"skipped: {arguments.data} is absent (its licence keeps it out of the project)")
         return 0
     print(machine())
-    settings = Settings(str(arguments.data), arguments.runs, arguments.epochs, arguments.steps, arguments.tuning_epochs)
+    settings = Settings(
+        str(arguments.data),
+        arguments.runs,
+        arguments.ablation,
+        arguments.epochs,
+        arguments.steps,
+        arguments.tuning_epochs,
+    )
     missed = 0
     for name in arguments.cases:
         case = CASES[name]
