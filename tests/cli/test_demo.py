@@ -8,6 +8,7 @@ import pytest
 
 from nano_u.cli.main import main
 from nano_u.config import load_experiment
+from nano_u.reporting.certificate import read_certificate
 from nano_u.workflows.demo import EPOCHS, demo_config
 
 SMALL = ("model.input_shape=[16,16,3]", "model.filters=[2]", "model.bottleneck=3", "model.blocks_per_stage=1")
@@ -29,6 +30,14 @@ def test_the_table_repeats_the_evaluation_files_and_every_path_it_names_is_there
     evaluated = json.loads((run / "evaluation" / "test" / "metrics.json").read_text())["pooled"]
     exported = json.loads((run / "export" / "export.json").read_text())["accuracy"]["int8"]["pooled"]
     expected = (evaluated["metrics"], exported["metrics"], evaluated["floor"])
+    proven = read_certificate(run / "export" / "c" / "certificate.json")
+    for what, value in (
+        ("RAM of the C files", f"{proven.memory.ram_bytes:,}"),
+        ("flash of the C files", f"{proven.memory.flash_bytes:,}"),
+        ("IoU on the device, from camera bytes", f"{proven.accuracy.iou:.3f}" if proven.accuracy else ""),
+    ):
+        (line,) = (line for line in printed.out.splitlines() if what in line)
+        assert line.partition(what)[2].split()[0] == value
     assert iou_row(printed.out) == [f"{part['iou']:.3f}" for part in expected]
     stages = ("training on synthetic", "evaluating", "exporting to int8", "writing C files", "writing the report")
     assert all(stage in printed.err for stage in stages)

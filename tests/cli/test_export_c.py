@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,9 +15,10 @@ from tests.codegen.networks import nano_u_graph
 import nano_u.workflows.c_export as c_export
 import nano_u.workflows.witnesses as witnesses
 from nano_u.cli.main import main
-from nano_u.deploy import ReferenceModel, write_tflite
+from nano_u.deploy import AffineQuantization, ReferenceModel, int8_threshold, write_tflite
 from nano_u.errors import BudgetError, DeployError
-from nano_u.graph.chips import CHIPS
+from nano_u.graph import chips
+from nano_u.graph.chips import CHIPS, get_chip
 from nano_u.reporting.certificate import Certificate, read_certificate
 from nano_u.toolchain import CORES, HOST_COMPILERS, StreamingSources, available, unavailable
 from nano_u.workflows.c_export import CBundle
@@ -133,6 +135,72 @@ def test_the_bundle_is_a_cmake_project(bundle: Path, tmp_path: Path) -> None:
     subprocess.run(["ctest", "--test-dir", str(build), "--output-on-failure"], check=True, capture_output=True)
 
 
+def test_a_camera_a_crop_a_threshold_and_a_chip_reach_the_files(
+    exported: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny = dataclasses.replace(get_chip("rp2040"), arena_bytes=100)
+    monkeypatch.setattr(chips, "CHIPS", (tiny,))
+    run = shutil.copytree(exported[0], tmp_path / "run")
+    arguments = ["export", str(run), "--c", str(tmp_path / "c"), "--camera", "rgb565", "--threshold", "0.3"]
+
+    assert main([*arguments, "--target", "rp2040"]) == 1
+
+    certificate = certificate_of(tmp_path / "c")
+    ram = certificate.memory.ram_bytes
+    assert f"does not fit RP2040: {ram:,} of 100 bytes of RAM" in capsys.readouterr().err
+    assert certificate.camera == "rgb565, 16x16"
+    assert certificate.accuracy is not None
+    assert certificate.accuracy.threshold == 0.3
+    record = json.loads((run / "export" / "export.json").read_text())
+    readme = (tmp_path / "c" / "README.md").read_text()
+    assert f"where the output is at least {record['int8_threshold']} |" in readme
+    assert record["int8_threshold"] != int8_threshold(0.5, AffineQuantization(**record["output_quantization"]))
+
+
+def test_a_crop_is_proven_and_has_no_accuracy(
+    exported: tuple[Path, Path], tiny_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in (tiny_dataset / "test").rglob("*.png"):
+        Image.open(path).resize((24, 20), Image.Resampling.NEAREST).save(path)
+    model = str(exported[0] / "export" / "model.tflite")
+    arguments = ["export", model, "--data", str(tiny_dataset), "--c"]
+
+    assert main([*arguments, str(tmp_path / "c"), "--crop", "3,2,16,17"]) == 0
+    certificate = certificate_of(tmp_path / "c")
+    assert certificate.camera == "rgb888, 24x20, 16x17 from (3, 2)"
+    assert certificate.accuracy is None
+    assert any(one.name.startswith("C from camera bytes") and one.equal for one in certificate.witnesses)
+
+    capsys.readouterr()
+    assert main([*arguments, str(tmp_path / "d"), "--crop", "3,2,16,19"]) == 2
+    assert "reaches beyond its 24x20 pixels" in capsys.readouterr().err
+
+
+def test_ram_counts_the_cameras_state_and_the_row_that_it_makes(exported: tuple[Path, Path]) -> None:
+    certificate = certificate_of(exported[1])
+    source = (exported[1] / "src" / f"{certificate.c_name}_camera.c").read_text()
+    found = re.search(r"camera_state_is_(\d+)_bytes", source)
+
+    assert found is not None
+    assert certificate.memory.camera_bytes == int(found[1]) + 16 * 3
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_verify_lets_everything_compute_that_export_did(
+    bundle: Path, full: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [one.name for one in certificate_of(bundle).witnesses]
+    monkeypatch.setenv("COLUMNS", "200")
+    if full:
+        monkeypatch.setattr(witnesses, "CORES", ())
+        names = [name for name in names if "emulated" not in name] + ["-O3", "sanitized"]
+
+    assert main(["verify", str(bundle), *(["--full"] if full else [])]) == 0
+
+    printed = capsys.readouterr().out
+    assert [name for name in names if name not in printed] == []
+
+
 def test_verify_repeats_it_without_the_data_and_writes_nothing(
     bundle: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,13 +279,14 @@ def test_what_is_no_bundle_is_not_written_over(
     assert [path.read_text() for path in mine.iterdir()] == ["mine\n"]
 
 
+@pytest.mark.parametrize("step", ["witnesses", "stage_instructions", "available"])
 def test_an_export_that_fails_leaves_the_earlier_bundle_whole(
-    bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    bundle: Path, step: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fails(subject: object, expected: object, **options: object) -> None:
+    def fails(*arguments: object, **options: object) -> None:
         raise DeployError("the compiler is gone")
 
-    monkeypatch.setattr(c_export, "witnesses", fails)
+    monkeypatch.setattr(c_export, step, fails)
     before = {path: path.read_bytes() for path in bundle.rglob("*") if path.is_file()}
 
     assert main(["export", str(bundle / "model.tflite"), "--c", str(bundle)]) == 1
@@ -389,7 +458,7 @@ def test_a_tflite_is_not_converted_again(
     assert "--max-iou-drop" in error
 
 
-@pytest.mark.parametrize("flag", [["--target", "rp2040"], ["--full"], ["--camera", "rgb565"]])
+@pytest.mark.parametrize("flag", [["--target", "rp2040"], ["--full"], ["--camera", "rgb565"], ["--crop", "0,0,8,8"]])
 def test_what_is_about_c_files_needs_them(tiny_run: Path, flag: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", str(tiny_run), *flag]) == 2
     assert "--c DIR" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -8,7 +9,9 @@ from pathlib import Path
 import pytest
 from tests.cli.coarse_model import write_coarse_model
 
+import nano_u.workflows.c_export as c_export
 from nano_u.cli.main import main
+from nano_u.codegen import CSources, StreamingPlan
 from nano_u.errors import NanoUError
 from nano_u.models import create_nano_u, save_model
 from nano_u.workflows.pipeline import plan_pipeline
@@ -47,6 +50,32 @@ def test_one_command_ends_with_a_checked_model_and_a_report_and_the_next_call_tr
 
     assert "finished earlier" in capsys.readouterr().err
     assert (root / "student" / "qat.keras").stat().st_mtime_ns == model
+
+
+def test_c_that_gives_other_bytes_fails_after_the_report(
+    tiny_run: Path,
+    data: str,
+    tiny_settings: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    generate = c_export.generate_c
+
+    def broken(plan: StreamingPlan, name: str) -> CSources:
+        sources = generate(plan, name)
+        return dataclasses.replace(
+            sources, source=sources.source.replace("emit(context,", "s->output_row[0] ^= 1; emit(context,", 1)
+        )
+
+    monkeypatch.setattr(c_export, "generate_c", broken)
+    root = tmp_path / "pipeline"
+    arguments = ["pipeline", "--data", data, "--run-dir", str(root), "--teacher", str(tiny_run)]
+
+    assert main([*arguments, "--set", *tiny_settings, "quantization.epochs=1"]) == 1
+
+    assert "not safe to deploy" in capsys.readouterr().err
+    assert "Not safe to deploy" in (root / "student" / "report.html").read_text()
 
 
 def test_an_interrupted_student_is_trained_afresh(

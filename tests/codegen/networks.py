@@ -15,7 +15,6 @@ PUBLISHED = {
     "filters": (4, 8, 16),
     "bottleneck": 16,
     "pool_sizes": (2, 2, (3, 2)),
-    "blocks_per_stage": 1,
 }
 
 

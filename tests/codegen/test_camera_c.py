@@ -11,7 +11,7 @@ import pytest
 from nano_u.codegen.camera_c import CameraSources, generate_camera_c
 from nano_u.data.camera import CameraFormat, Crop
 from nano_u.data.camera_device import received_input
-from nano_u.data.camera_pixels import PIXEL_NAMES, PixelName
+from nano_u.data.pixel_names import PIXEL_NAMES, PixelName
 from nano_u.deploy.affine import INPUT_QUANTIZATION, AffineQuantization
 from nano_u.errors import ConfigError, DataError, DeployError
 

@@ -26,7 +26,7 @@ TINY: dict[str, dict[str, Any]] = {
 REAL: dict[str, dict[str, Any]] = {
     "default": {},
     "published": PUBLISHED,
-    "two_blocks": {**PUBLISHED, "blocks_per_stage": 2},
+    "one_block": {**PUBLISHED, "blocks_per_stage": 1},
     "with_skips": {"skips": True},
     "large": {"input_shape": (96, 128, 3)},
     "odd": {"input_shape": (45, 63, 3), "filters": (5, 7), "pool_sizes": (3, 3), "bottleneck": 9, "skips": True},

@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from nano_u.data.camera import CameraFormat, Crop
-from nano_u.data.camera_pixels import PIXEL_NAMES, PixelName
+from nano_u.data.camera import CameraFormat, Crop, parse_crop
+from nano_u.data.pixel_names import PIXEL_NAMES, PixelName
 from nano_u.errors import ConfigError, DataError
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
@@ -58,3 +58,10 @@ def test_pictures_of_another_size_are_refused() -> None:
         camera.encode(IMAGE / 255)
     with pytest.raises(DataError, match="a rgb565 picture of 6x4 pixels has 48 bytes, got 47"):
         camera.decode(bytes(47))
+
+
+def test_a_crop_is_four_numbers() -> None:
+    assert parse_crop("20, 0,120,110") == Crop(20, 0, 120, 110)
+    for text in ("", "1,2,3", "1,2,3,4,5", "-1,2,3,4", "a,2,3,4", "1.5,2,3,4"):
+        with pytest.raises(ConfigError, match="is not LEFT,TOP,WIDTH,HEIGHT"):
+            parse_crop(text)

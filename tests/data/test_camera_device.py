@@ -5,8 +5,8 @@ import pytest
 
 from nano_u.data import as_floats
 from nano_u.data.camera import CameraFormat, Crop
-from nano_u.data.camera_device import as_device, byte_table, device_pixels, received_input
-from nano_u.data.camera_pixels import PIXEL_NAMES, PixelName
+from nano_u.data.camera_device import Quantization, byte_table, device_pixels, received_input
+from nano_u.data.pixel_names import PIXEL_NAMES, PixelName
 from nano_u.deploy.affine import INPUT_QUANTIZATION, AffineQuantization
 from nano_u.errors import ConfigError, DataError, DeployError
 from nano_u.quantization import QuantizedTensor
@@ -36,36 +36,41 @@ def test_what_is_no_quantisation_is_refused(scale: float, zero_point: int) -> No
         byte_table(scale, zero_point)
 
 
+def seen(
+    image: np.ndarray, camera: CameraFormat, shape: tuple[int, int, int], quantization: Quantization
+) -> np.ndarray:
+    return received_input(camera.encode(image), camera, shape, quantization)
+
+
 def test_the_network_reads_cropped_averages_less_128() -> None:
     image = np.zeros((4, 6, 3), np.uint8)
     image[1:3, 2:4] = [[[10, 20, 30], [20, 30, 40]], [[30, 40, 50], [40, 50, 62]]]
 
-    values = as_device(image, CameraFormat(6, 4, crop=Crop(2, 1, 2, 2)), (1, 1, 3), INPUT_QUANTIZATION)
+    values = seen(image, CameraFormat(6, 4, crop=Crop(2, 1, 2, 2)), (1, 1, 3), INPUT_QUANTIZATION)
 
     assert values.tolist() == [[[25 - 128, 35 - 128, 46 - 128]]]
 
 
 @pytest.mark.parametrize("pixels", PIXEL_NAMES)
-def test_an_image_and_the_bytes_that_were_sent_of_it_are_the_same_input(pixels: PixelName) -> None:
+def test_the_input_is_the_pixels_that_were_received_quantised(pixels: PixelName) -> None:
     image = np.random.default_rng(3).integers(0, 256, (12, 20, 3), np.uint8)
     camera = CameraFormat(20, 12, pixels)
     tensor = QuantizedTensor("image", (5, 8, 3), 0.01, -3)
 
-    values = as_device(image, camera, tensor.shape, tensor)
+    values = seen(image, camera, tensor.shape, tensor)
 
-    np.testing.assert_array_equal(values, received_input(camera.encode(image), camera, tensor.shape, tensor))
-    seen = device_pixels(image, camera, (5, 8))
-    np.testing.assert_array_equal(values, AffineQuantization(0.01, -3).quantise(as_floats(seen)))
+    received = as_floats(device_pixels(image, camera, (5, 8)))
+    np.testing.assert_array_equal(values, AffineQuantization(0.01, -3).quantise(received))
 
 
 def test_a_gray_network_looks_through_a_gray_camera_alone() -> None:
     image = np.full((2, 2, 3), 9, np.uint8)
 
-    assert as_device(image, CameraFormat(2, 2, "gray8"), (1, 1, 1), INPUT_QUANTIZATION).tolist() == [[[9 - 128]]]
+    assert seen(image, CameraFormat(2, 2, "gray8"), (1, 1, 1), INPUT_QUANTIZATION).tolist() == [[[9 - 128]]]
     with pytest.raises(DataError, match="through a rgb565 camera has 3 channels, or 1 behind a gray8 camera, this one"):
-        as_device(image, CameraFormat(2, 2, "rgb565"), (1, 1, 1), INPUT_QUANTIZATION)
+        seen(image, CameraFormat(2, 2, "rgb565"), (1, 1, 1), INPUT_QUANTIZATION)
     with pytest.raises(DataError, match="this one has 4"):
-        as_device(image, CameraFormat(2, 2, "gray8"), (1, 1, 4), INPUT_QUANTIZATION)
+        seen(image, CameraFormat(2, 2, "gray8"), (1, 1, 4), INPUT_QUANTIZATION)
 
 
 def test_a_network_larger_than_the_crop_is_refused() -> None:

@@ -11,8 +11,8 @@ from nano_u.data import ImageSet, Sample, decode_image, index_dataset, load_imag
 from nano_u.data.camera import CameraFormat
 from nano_u.data.camera_device import device_pixels
 from nano_u.data.camera_images import files_through_camera, set_through_camera
-from nano_u.data.camera_pixels import PixelName
-from nano_u.errors import ConfigError, DataError
+from nano_u.data.pixel_names import PixelName
+from nano_u.errors import ConfigError
 
 CONFIG = DatasetConfig()
 LIMIT = CONFIG.max_pixels
@@ -65,8 +65,10 @@ def test_a_file_that_is_smaller_than_the_network_is_named(samples: tuple[Sample,
         files_through_camera(loaded, samples, "rgb888", LIMIT)
 
 
-def test_files_that_changed_in_between_are_noticed(samples: tuple[Sample, ...]) -> None:
+def test_a_file_of_another_size_than_the_cameras_is_named(samples: tuple[Sample, ...]) -> None:
     loaded = load_images(samples, (8, 10), CONFIG)
 
-    with pytest.raises(DataError, match=r"the image files changed while they were read \(valB_003\); start again"):
-        files_through_camera(loaded, samples[:3], "rgb888", LIMIT)
+    with pytest.raises(ConfigError, match=r"valA_000\.png: is 26x21, the camera 27x21"):
+        files_through_camera(loaded, samples, "rgb888", LIMIT, size=(21, 27))
+    same = files_through_camera(loaded, samples[:1] * len(samples), "rgb888", LIMIT, size=(21, 26))
+    assert len(same) == len(samples)

@@ -5,7 +5,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from nano_u.data.camera_pixels import PIXEL_FORMATS, PIXEL_NAMES, PixelName
+from nano_u.data.camera_pixels import PIXEL_FORMATS
+from nano_u.data.pixel_names import PIXEL_NAMES, PixelName
 
 RANDOM = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)
 

@@ -113,11 +113,6 @@ def test_it_holds_until_one_byte_differs() -> None:
     assert [one.name for one in with_other_bytes(certificate, 3).broken] == [certificate.witnesses[3].name]
 
 
-def test_what_the_c_computed_is_told_from_what_it_must_equal() -> None:
-    assert [one.is_of_c for one in small_certificate().witnesses] == [False, False, True, True, True, True, True]
-    assert not Witness("CMSIS-NN", 24, SHA, True).is_of_c
-
-
 def test_the_witness_table_holds_every_computation() -> None:
     table = witness_table(with_other_bytes(small_certificate(), 3))
 

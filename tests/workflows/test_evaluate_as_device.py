@@ -9,8 +9,8 @@ import pytest
 
 from nano_u.data import decode_image, index_dataset, load_images
 from nano_u.data.camera import CameraFormat
-from nano_u.data.camera_device import as_device
-from nano_u.data.camera_pixels import PixelName
+from nano_u.data.camera_device import received_input
+from nano_u.data.pixel_names import PixelName
 from nano_u.deploy.quantized_writer import write_tflite
 from nano_u.errors import ConfigError, ModelError
 from nano_u.quantization import QuantizedGraph, QuantizedOp, QuantizedTensor, QuantizedWeights, run_integer
@@ -58,7 +58,10 @@ def test_the_counts_are_those_of_integers_from_the_cameras_bytes_on(
     config = find_model(tmp_path / "model.tflite").config.dataset
     samples = index_dataset(data, config).splits["val"]
     camera = CameraFormat(26, 21, pixels)
-    inputs = [as_device(decode_image(s.image, config.max_pixels), camera, image.shape, image) for s in samples]
+    inputs = [
+        received_input(camera.encode(decode_image(s.image, config.max_pixels)), camera, image.shape, image)
+        for s in samples
+    ]
     predicted = run_integer(graph, np.stack(inputs)) >= 0
     masks = load_images(samples, image.shape[:2], config).masks == 1
     counts = run.evaluation.pooled.counts

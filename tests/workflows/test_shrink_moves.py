@@ -9,8 +9,9 @@ import pytest
 from nano_u.graph import architectures, narrowed, summarise
 from nano_u.graph.budget import Budget
 from nano_u.reporting.shrink_steps import ShrinkStep, StepCost
-from nano_u.surgery import ChannelGroup, measure_readers
+from nano_u.surgery import ChannelGroup
 from nano_u.workflows.shrink_moves import Measured, excess, moves, removed, shares_after, times_undone
+from nano_u.workflows.shrink_options import ShrinkOptions
 
 NETWORK = architectures.nano_u((16, 16, 3), [8], 16)
 
@@ -91,6 +92,16 @@ def test_a_cut_that_meets_the_limit_of_ram_is_worth_most() -> None:
     assert excess(meets, budget) == 0
 
 
+def test_what_computes_something_else_is_trained_as_long_as_at_the_end() -> None:
+    options = ShrinkOptions(tuning_epochs=3, final_epochs=20)
+
+    assert [options.epochs_after(kind) for kind in ("cut", "block", "upsampling")] == [3, 20, 20]
+    assert ShrinkOptions(tuning_epochs=3, final_epochs=0).epochs_after("block") == 3
+
+
+IMAGES = np.random.default_rng(0).random((8, 16, 16, 3), np.float32)
+
+
 def upsampled(activation: str) -> tuple[keras.Model, Measured]:
     """A 3x3 behind an upsampling, and images to measure it on."""
     image = keras.Input((16, 16, 3), name="image")
@@ -99,8 +110,7 @@ def upsampled(activation: str) -> tuple[keras.Model, Measured]:
         keras.layers.UpSampling2D(name="up")(pooled)
     )
     model = keras.Model(image, keras.layers.Conv2D(1, 1, activation="sigmoid", name="head")(mixed))
-    images = np.random.default_rng(0).random((8, 16, 16, 3), np.float32)
-    return model, Measured(images, measure_readers(model, images))
+    return model, Measured.of(model, IMAGES)
 
 
 @pytest.mark.parametrize("activation", ["linear", "relu", "swish", "sigmoid"])
@@ -114,7 +124,8 @@ def test_layers_of_any_activation_can_be_changed_in_every_way(activation: str) -
 
 
 def test_a_block_that_gives_nothing_but_zeros_is_no_move_since_its_loss_has_no_measure() -> None:
-    model, measured = upsampled("relu")
+    model, _ = upsampled("relu")
     model.get_layer("mixer").set_weights([np.zeros((3, 3, 3, 3)), np.zeros(3)])
+    measured = Measured.of(model, IMAGES)
 
     assert {move.kind for move in moves(model, measured, budget=None)} == {"cut", "upsampling"}

@@ -11,7 +11,7 @@ from PIL import Image
 
 from nano_u.data import ImageSet
 from nano_u.errors import ConfigError, DataError, ModelError, RunError
-from nano_u.workflows.source import find_model, floor_of, split_of
+from nano_u.workflows.source import accuracy_split, find_model, floor_of, split_of
 
 
 def image_set(masks: list[int]) -> ImageSet:
@@ -201,3 +201,24 @@ def test_the_floor_is_the_mean_training_mask_or_none() -> None:
     assert floor is not None
     assert floor.tolist() == [[0.75]]
     assert floor_of({"test": image_set([0])}) is None
+
+
+def test_samples_are_the_files_of_the_images_in_their_order(tiny_run: Path) -> None:
+    source = find_model(tiny_run)
+    images = source.load_data((16, 16, 3))["test"]
+
+    samples = source.samples("test", images.names[::-1])
+
+    assert samples is not None
+    assert [sample.name for sample in samples] == list(images.names[::-1])
+    assert all(sample.image.is_file() for sample in samples)
+    with pytest.raises(DataError, match=r"changed while they were read \(gone_001\)"):
+        source.samples("test", ("gone_001",))
+
+
+def test_accuracy_is_told_on_test_images_where_there_are_some(tiny_run: Path) -> None:
+    splits = find_model(tiny_run).load_data((16, 16, 3))
+
+    assert accuracy_split(splits, None) == "test"
+    assert accuracy_split({"val": splits["val"]}, None) == "val"
+    assert accuracy_split(splits, "train") == "train"

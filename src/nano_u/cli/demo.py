@@ -67,10 +67,8 @@ def _summary(demo: Demo) -> Table:
     table.add_row("RAM, TensorFlow Lite Micro arena", "", "not recorded" if arena is None else f"{arena:,} bytes", "")
     certificate = demo.bundle.certificate
     memory, accuracy = certificate.memory, certificate.accuracy
-    stack = "" if memory.stack_bytes is not None else " and stack"
-    table.add_row("RAM of the C files", "", f"{memory.ram_bytes:,} bytes{stack}", "")
-    code = "" if memory.code_bytes is not None else " and code"
-    table.add_row("flash of the C files", "", f"{memory.flash_bytes:,} bytes{code}", "")
+    table.add_row("RAM of the C files", "", f"{memory.ram_bytes:,} bytes{memory.ram_lacks}", "")
+    table.add_row("flash of the C files", "", f"{memory.flash_bytes:,} bytes{memory.flash_lacks}", "")
     if accuracy is not None and accuracy.iou is not None:
         floor_iou = "-" if accuracy.floor is None else f"{accuracy.floor:.3f}"
         table.add_row("IoU on the device, from camera bytes", "", f"{accuracy.iou:.3f}", floor_iou)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from nano_u.cli import console
-from nano_u.data.camera_pixels import PixelName
+from nano_u.data.pixel_names import PixelName
 from nano_u.errors import ConfigError
 
 

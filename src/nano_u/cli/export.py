@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nano_u.cli import console
-from nano_u.data.camera_pixels import PixelName
+from nano_u.data.pixel_names import PixelName
 from nano_u.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -65,6 +65,15 @@ def export_command(
         PixelName | None,
         typer.Option(help="What the camera sends; rgb888 by default.", show_default=False, rich_help_panel=_C_PANEL),
     ] = None,
+    crop: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LEFT,TOP,WIDTH,HEIGHT",
+            help="The part of the camera's picture that the network sees; all by default.",
+            show_default=False,
+            rich_help_panel=_C_PANEL,
+        ),
+    ] = None,
     target: Annotated[
         str | None,
         typer.Option(
@@ -91,15 +100,17 @@ def export_command(
     files, a self-test, and a certificate of who computed the same bytes.
     """
     from nano_u.cli.progress import step_bars
+    from nano_u.data.camera import parse_crop
     from nano_u.graph.chips import get_chip
     from nano_u.workflows.bundle_folder import check_folder
     from nano_u.workflows.c_export import ProofOptions, bundle_export, bundle_model, facts_beside
     from nano_u.workflows.export import export_model
 
     chip = get_chip(target) if target else None
-    if c is None and (chip is not None or full or camera is not None):
-        raise ConfigError("--target, --camera and --full are about the C files; add --c DIR")
-    proof = ProofOptions(camera or "rgb888", chip, full, split, data, overrides or ())
+    if c is None and (chip is not None or full or camera is not None or crop is not None):
+        raise ConfigError("--target, --camera, --crop and --full are about the C files; add --c DIR")
+    part = parse_crop(crop) if crop else None
+    proof = ProofOptions(camera or "rgb888", part, chip, full, split, data, overrides or ())
     if model.suffix == ".tflite" and c is not None:
         _refuse_conversion(
             {

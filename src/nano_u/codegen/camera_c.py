@@ -1,4 +1,4 @@
-"""C99 that takes a camera's rows as they come and gives the network's int8 rows, equal to `nano_u.data.as_device`."""
+"""C99 that makes the network's int8 rows of a camera's rows as they come; equal to `camera_device.received_input`."""
 
 from __future__ import annotations
 

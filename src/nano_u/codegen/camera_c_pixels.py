@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from nano_u.data.camera_pixels import BLUE_OF_CB, GREEN_OF_CB, GREEN_OF_CR, RED_OF_CR, PixelName
+from nano_u.data.camera_pixels import BLUE_OF_CB, GREEN_OF_CB, GREEN_OF_CR, RED_OF_CR
+from nano_u.data.pixel_names import PixelName
 
 
 def pixel_function(pixels: PixelName) -> str:

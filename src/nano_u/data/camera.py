@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from nano_u.data.camera_pixels import PIXEL_FORMATS, PIXEL_NAMES, PixelFormat, PixelName
+from nano_u.data.camera_pixels import PIXEL_FORMATS, PixelFormat
+from nano_u.data.pixel_names import PIXEL_NAMES, PixelName
 from nano_u.errors import ConfigError, DataError
 
 LARGEST_SIDE = 65535
@@ -21,6 +22,15 @@ class Crop:
     top: int
     width: int
     height: int
+
+
+def parse_crop(text: str) -> Crop:
+    """`LEFT,TOP,WIDTH,HEIGHT` in the camera's pixels; raises ConfigError for any other text."""
+    parts = text.split(",")
+    if len(parts) != 4 or not all(part.strip().isdecimal() for part in parts):
+        raise ConfigError(f"crop: {text!r} is not LEFT,TOP,WIDTH,HEIGHT in the camera's pixels, such as 20,0,120,120")
+    left, top, width, height = map(int, parts)
+    return Crop(left, top, width, height)
 
 
 @dataclass(frozen=True)

@@ -56,23 +56,13 @@ def received_pixels(frame: bytes, camera: CameraFormat, size: tuple[int, int]) -
     return area.average(picture[view.top : view.top + view.height, view.left : view.left + view.width])
 
 
-def as_device(
-    image: npt.NDArray[np.uint8],
-    camera: CameraFormat,
-    input_shape: tuple[int, int, int],
-    quantization: Quantization,
-) -> npt.NDArray[np.int8]:
-    """int8 network input `(height, width, channels)` of a uint8 RGB image that `camera` looks at.
-
-    The image is as large as the camera. Networks of one channel need a gray camera.
-    """
-    return received_input(camera.encode(image), camera, input_shape, quantization)
-
-
 def received_input(
     frame: bytes, camera: CameraFormat, input_shape: tuple[int, int, int], quantization: Quantization
 ) -> npt.NDArray[np.int8]:
-    """int8 network input `(height, width, channels)` of the bytes that `camera` sent."""
+    """int8 network input `(height, width, channels)` of the bytes that `camera` sent.
+
+    Networks of one channel need a gray camera.
+    """
     height, width, channels = input_shape
     require_channels(camera, channels)
     pixels = received_pixels(frame, camera, (height, width))[..., :channels]

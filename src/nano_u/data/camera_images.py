@@ -11,12 +11,11 @@ import numpy.typing as npt
 
 from nano_u.data.camera import CameraFormat
 from nano_u.data.camera_device import device_pixels
-from nano_u.data.camera_pixels import PixelName
 from nano_u.data.decode import decode_image
 from nano_u.data.image_set import ImageSet
-from nano_u.data.names import shortened
+from nano_u.data.pixel_names import PixelName
 from nano_u.data.sample import Sample
-from nano_u.errors import ConfigError, DataError
+from nano_u.errors import ConfigError
 from nano_u.runs import usable_cpus
 
 Progress = Callable[[int, int], None]
@@ -31,15 +30,12 @@ def files_through_camera(
     size: tuple[int, int] | None = None,
     progress: Progress | None = None,
 ) -> ImageSet:
-    """`image_set` with the images of its files as the device sees them; masks, names and groups stay.
+    """`image_set` with the images of its files, `samples`, as the device sees them; masks, names and groups stay.
 
     Each file is what a camera of its own size looks at and sends as `pixels`; with `size` (height, width) all must have
-    that one. Raises DataError or ConfigError that
-    names the file which cannot be seen so, for example because it is smaller than the network's input.
+    that one. Raises DataError or ConfigError that names the file which cannot be seen so, for example because it is
+    smaller than the network's input.
     """
-    if tuple(sample.name for sample in samples) != image_set.names:
-        both = {sample.name for sample in samples} ^ set(image_set.names)
-        raise DataError(f"the image files changed while they were read ({shortened(sorted(both), 3)}); start again")
 
     def seen(sample: Sample) -> npt.NDArray[np.uint8]:
         image = decode_image(sample.image, max_pixels)

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from nano_u.data.pixel_names import PixelName
+
 Bytes = npt.NDArray[np.uint8]
-PixelName = Literal["rgb888", "bgr888", "rgb565", "rgb565le", "yuyv", "uyvy", "gray8"]
-PIXEL_NAMES: tuple[PixelName, ...] = get_args(PixelName)
 
 RED_OF_CR, GREEN_OF_CB, GREEN_OF_CR, BLUE_OF_CB = 91881, 22554, 46802, 116130
 """1.402, 0.34414, 0.71414 and 1.772 in steps of 2**-16: what one step of chroma adds to a colour or takes from it."""

@@ -16,6 +16,7 @@ from nano_u.reporting.table import MISSING, Column, Table, count
 from nano_u.runs import read_json
 
 FORMAT = 1
+MODEL_FILE = "model.tflite"
 SHOWN_DIGITS = 12
 """Of a SHA-256 in tables; `certificate.json` has all of them."""
 
@@ -29,8 +30,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class Witness:
     """One computation of the outputs: by what, of how many inputs, their SHA-256, whether every byte is as expected.
 
-    `not_run` says why there is none ("not run: ..."). On an emulated core also the instructions of the longest frame,
-    the painted stack and the bytes of code and constants.
+    `not_run` says why there is none ("not run: ..."). `of_c`: the C was run, and not what it must equal, in this
+    `place`. On an emulated core also the instructions of the longest frame, the painted stack and the bytes of code and
+    constants.
     """
 
     name: str
@@ -42,11 +44,8 @@ class Witness:
     stack_bytes: Count | None = None
     code_bytes: Count | None = None
     constant_bytes: Count | None = None
-
-    @property
-    def is_of_c(self) -> bool:
-        """Whether it is the C that was run, and not one of those that it must equal."""
-        return self.name.startswith(("C,", "C from camera bytes,"))
+    of_c: bool = False
+    place: str | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,16 @@ class CertifiedMemory:
     code_bytes: Count | None
     live_bytes: Count
     arena_bytes: Count | None
+
+    @property
+    def ram_lacks(self) -> str:
+        """` without stack` where it was not measured, to be said behind the RAM; else nothing."""
+        return "" if self.stack_bytes is not None else " without stack"
+
+    @property
+    def flash_lacks(self) -> str:
+        """` without code` where it was not measured, to be said behind the flash; else nothing."""
+        return "" if self.code_bytes is not None else " without code"
 
     @property
     def ram_bytes(self) -> int:
@@ -117,11 +126,9 @@ class Certificate:
 
     model: str
     c_name: str
-    tflite_sha256: str
     files_sha256: dict[str, str]
     real_inputs: Count
     random_inputs: Count
-    inputs_sha256: str
     expected_sha256: str
     camera: str | None
     macs: Count
@@ -131,6 +138,11 @@ class Certificate:
     stages: tuple[StageRow, ...] = ()
     format: Annotated[int, Field(ge=FORMAT, le=FORMAT)] = FORMAT
     environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def tflite_sha256(self) -> str | None:
+        """Of the model that the C was made of."""
+        return self.files_sha256.get(MODEL_FILE)
 
     @property
     def holds(self) -> bool:
@@ -160,7 +172,7 @@ def certificate_verdict(certificate: Certificate) -> Verdict:
     """Proven where the C was run and nothing gave other bytes than the reference kernels."""
     ran = [one for one in certificate.witnesses if one.not_run is None]
     left_out = [one for one in certificate.witnesses if one.not_run is not None]
-    runs = sum(one.is_of_c for one in ran)
+    runs = sum(one.of_c for one in ran)
     if not certificate.holds:
         names = tuple(one.name for one in certificate.broken)
         text = (
@@ -168,7 +180,7 @@ def certificate_verdict(certificate: Certificate) -> Verdict:
         )
         return Verdict(False, text, names)
     if not runs:
-        reasons = tuple(f"{one.name}: {one.not_run}" for one in left_out if one.is_of_c)
+        reasons = tuple(f"{one.name}: {one.not_run}" for one in left_out if one.of_c)
         return Verdict(False, "Not proven: the C was not run.", reasons)
     inputs = f"{count(certificate.real_inputs)} images and {count(certificate.random_inputs)} random inputs"
     text = f"Proven: {len(ran)} computations, {runs} of them by the C, gave the same bytes on up to {inputs}"
@@ -217,7 +229,7 @@ def memory_table(memory: CertifiedMemory) -> Table:
         ("state of the network", count(memory.state_bytes)),
         *([("state of the camera", count(memory.camera_bytes))] if memory.camera_bytes else []),
         ("worst stack", MISSING if memory.stack_bytes is None else count(memory.stack_bytes)),
-        ("RAM in all" if memory.stack_bytes is not None else "RAM without stack", count(memory.ram_bytes)),
+        (f"RAM{memory.ram_lacks or ' in all'}", count(memory.ram_bytes)),
         ("constants in flash", count(memory.constant_bytes)),
         ("code in flash", MISSING if memory.code_bytes is None else count(memory.code_bytes)),
         ("for comparison: all live tensors at the peak", count(memory.live_bytes)),

@@ -113,9 +113,8 @@ def _totals(memory: CertifiedMemory) -> tuple[Bar, ...]:
         Part("camera", memory.camera_bytes),
         Part("stack", memory.stack_bytes or 0),
     )
-    without = "" if memory.stack_bytes is not None else " without stack"
     share = f", {memory.ram_bytes / memory.arena_bytes:.0%} of the arena" if memory.arena_bytes else ""
-    text = f"{memory.ram_bytes:,} bytes{without}{share}"
+    text = f"{memory.ram_bytes:,} bytes{memory.ram_lacks}{share}"
     bars = [Bar("C, row by row", tuple(part for part in parts if part.size), text)]
     others = (("tensors alive at the peak", memory.live_bytes), ("TensorFlow Lite Micro's arena", memory.arena_bytes))
     for label, size in others:

@@ -11,6 +11,7 @@ import numpy as np
 from nano_u.errors import DeployError, NanoUError
 from nano_u.reporting import save_figure
 from nano_u.reporting.certificate import (
+    MODEL_FILE,
     Certificate,
     memory_table,
     read_certificate,
@@ -22,7 +23,7 @@ from nano_u.runs import atomic_path, write_json, write_text_atomic
 from nano_u.runs.strict_npz import unpack_npz
 from nano_u.workflows.device_inputs import DeviceInputs
 
-CERTIFICATE, INPUTS, MODEL = "certificate.json", "inputs.npz", "model.tflite"
+CERTIFICATE, INPUTS, MODEL = "certificate.json", "inputs.npz", MODEL_FILE
 PROVEN_FOLDERS = ("src/", "test/", "examples/")
 """What is in them is part of the proof; README and build files beside them are the owner's to change."""
 

@@ -21,8 +21,8 @@ from nano_u.codegen import (
 from nano_u.codegen.bundle_files import BundleFacts, bundle_files
 from nano_u.codegen.camera_c import CameraSources, generate_camera_c
 from nano_u.data import ImageSet
-from nano_u.data.camera import CameraFormat
-from nano_u.data.camera_pixels import PixelName
+from nano_u.data.camera import CameraFormat, Crop
+from nano_u.data.pixel_names import PixelName
 from nano_u.deploy.micro import MicroModel, micro_available
 from nano_u.deploy.quantized_reader import quantized_graph_of
 from nano_u.deploy.summary import summarise_tflite
@@ -54,7 +54,7 @@ from nano_u.workflows.device_inputs import DeviceInputs, device_inputs, noise_al
 from nano_u.workflows.evaluate import through_camera
 from nano_u.workflows.export import Export
 from nano_u.workflows.prediction import load_predictor
-from nano_u.workflows.source import ModelSource, find_model, floor_of, split_of
+from nano_u.workflows.source import ModelSource, accuracy_split, find_model, floor_of, split_of
 from nano_u.workflows.witnesses import Progress, Subject, expected_outputs, stage_instructions, witnesses
 
 logger = logging.getLogger(__name__)
@@ -67,10 +67,12 @@ REAL_INPUTS_FULL, RANDOM_INPUTS_FULL = 80, 20
 class ProofOptions:
     """What a bundle is proven on and must fit: images of `data` (the run's own) as a camera sends them in `pixels`.
 
-    `full` tries all compilers, optimisations, sanitizers and emulated cores, on more inputs.
+    `crop` is the part of its pictures that the network sees, all by default. `full` tries all compilers, optimisations,
+    sanitizers and emulated cores, on more inputs.
     """
 
     pixels: PixelName = "rgb888"
+    crop: Crop | None = None
     chip: Chip | None = None
     full: bool = False
     split: str | None = None
@@ -98,11 +100,11 @@ class CBundle:
         if self.chip is None:
             return None
         memory = self.certificate.memory
-        stack = "" if memory.stack_bytes is not None else " without stack, which was not measured here"
-        code = "" if memory.code_bytes is not None else " without code, which was not measured here"
+        unmeasured = ", which was not measured here"
+        ram, flash = (f"{lacks}{unmeasured}" if lacks else "" for lacks in (memory.ram_lacks, memory.flash_lacks))
         return (
-            f"{self.chip.name}: {memory.ram_bytes:,} of {self.chip.arena_bytes:,} bytes of RAM{stack}, "
-            f"{memory.flash_bytes:,} of {self.chip.flash_bytes:,} bytes of flash{code}"
+            f"{self.chip.name}: {memory.ram_bytes:,} of {self.chip.arena_bytes:,} bytes of RAM{ram}, "
+            f"{memory.flash_bytes:,} of {self.chip.flash_bytes:,} bytes of flash{flash}"
         )
 
     def raise_unfit(self) -> None:
@@ -127,6 +129,7 @@ class ExportFacts:
 
 def export_c(
     tflite: bytes,
+    plan: StreamingPlan,
     folder: Path,
     inputs: DeviceInputs,
     facts: ExportFacts,
@@ -136,15 +139,14 @@ def export_c(
     full: bool = False,
     progress: Progress | None = None,
 ) -> CBundle:
-    """Write the bundle of an int8 model into `folder`, and prove it on `inputs`.
+    """Write the bundle of an int8 model, whose `plan` is given, into `folder`, and prove it on `inputs`.
 
-    `accuracy` goes into the certificate. A proof that fails is written too, and told by `CBundle.raise_unfit`.
+    `accuracy` goes into the certificate. A proof that fails is written too, and told by `CBundle.raise_unfit`; where
+    none can be made, nothing is written.
 
-    Raises DeployError, naming the layer, for a network that cannot be streamed, for a folder that holds something else,
-    and where the C does not compile.
+    Raises DeployError for a folder that holds something else, and where the C does not compile.
     """
-    graph = quantized_graph_of(tflite)
-    plan = plan_streaming(graph)
+    graph = plan.graph
     sources = generate_c(plan, facts.name)
     camera = None if inputs.camera is None else (inputs.camera, _camera_sources(graph, inputs.camera, sources.name))
     subject = _subject(tflite, graph, sources, None if camera is None else camera[1], inputs)
@@ -157,27 +159,27 @@ def export_c(
         **_source_texts(sources, None if camera is None else camera[1]),
         **bundle_files(graph, sources.name, written, camera, (inputs.images[0], expected[0])),
     }
+    stages = _stages(plan, stage_instructions(subject))
+    environment = {
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        **{compiler.name: compiler.version for compiler in available()},
+    }
     certificate = Certificate(
         model=facts.name,
         c_name=sources.name,
-        tflite_sha256=hashlib.sha256(tflite).hexdigest(),
         files_sha256=write_files(folder, texts, tflite, inputs),
         real_inputs=inputs.real,
         random_inputs=len(inputs.images) - inputs.real,
-        inputs_sha256=sha256_of(inputs.images),
         expected_sha256=sha256_of(expected),
         camera=None if inputs.camera is None else _camera_text(inputs.camera),
         macs=macs,
         witnesses=found,
         memory=memory,
         accuracy=accuracy,
-        stages=_stages(plan, stage_instructions(subject)),
-        environment={
-            "machine": platform.machine(),
-            "system": platform.system(),
-            "python": platform.python_version(),
-            **{compiler.name: compiler.version for compiler in available()},
-        },
+        stages=stages,
+        environment=environment,
     )
     write_certificate(folder, certificate)
     return CBundle(folder, certificate, inputs.no_camera, chip)
@@ -203,25 +205,27 @@ def bundle_model(
 ) -> CBundle:
     """`export_c` of the int8 file `tflite` of `model`, proven on images of its data as the device's camera sends them.
 
-    Without data (a `.tflite` outside of a run) it is proven on noise alone. Raises as `export_c`, and DataError or
-    ConfigError where data is named and cannot be read.
+    Without data (a `.tflite` outside of a run) it is proven on noise alone. Raises as `export_c`; DeployError, naming
+    the layer, for a network that cannot be streamed; DataError or ConfigError where data is named and cannot be read.
     """
     check_folder(folder)
     source = find_model(model, data=options.data, overrides=options.overrides)
     content = tflite.read_bytes()
-    graph = quantized_graph_of(content)
-    target = graph.by_name[graph.input]
+    plan = plan_streaming(quantized_graph_of(content))  # refuses before any image is read
+    target = plan.graph.by_name[plan.graph.input]
     real, noise = (REAL_INPUTS_FULL, RANDOM_INPUTS_FULL) if options.full else (REAL_INPUTS, RANDOM_INPUTS)
     inputs, accuracy = noise_alone(target, "there is no data to tell its size"), None
     if source.config.data is not None:
         done = None if progress is None else partial(progress, "reading images")
         splits = source.load_data(target.shape, done)
-        split = options.split or ("test" if len(splits.get("test", ())) else "val")
-        inputs = device_inputs(target, source, split, split_of(splits, split).spread(real), options.pixels)
+        split = accuracy_split(splits, options.split)
+        some = split_of(splits, split).spread(real)
+        inputs = device_inputs(target, source, split, some, options.pixels, options.crop)
         if inputs.camera is not None:
-            accuracy = _accuracy(source, tflite, graph, split, splits, inputs.camera, facts.probability_threshold)
+            accuracy = _accuracy(source, tflite, plan.graph, split, splits, inputs.camera, facts.probability_threshold)
     bundle = export_c(
         content,
+        plan,
         folder,
         inputs.with_noise(noise + real - inputs.real),
         facts,
@@ -314,6 +318,9 @@ def _accuracy(
 ) -> DeviceAccuracy | None:
     """Of all images of the split; None, and said, for a network that gives no mask of its input's size, and for images
     that this camera does not send."""
+    if camera.crop is not None:
+        logger.warning("no IoU on the device: with a crop it sees another part of a picture than its mask tells of")
+        return None
     height, width, channels = graph.by_name[graph.input].shape
     if channels != 3 or graph.by_name[graph.output].shape != (height, width, 1):
         logger.warning("no IoU on the device: the network does not give one value for each pixel of an RGB image")
@@ -372,4 +379,5 @@ def _memory_rows(memory: CertifiedMemory) -> list[tuple[str, str]]:
 
 
 def _camera_text(camera: CameraFormat) -> str:
-    return f"{camera.pixels}, {camera.width}x{camera.height}"
+    view, size = camera.view, f"{camera.pixels}, {camera.width}x{camera.height}"
+    return size if camera.crop is None else f"{size}, {view.width}x{view.height} from ({view.left}, {view.top})"

@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from nano_u.data import ImageSet, index_dataset
-from nano_u.data.camera import CameraFormat
+from nano_u.data import ImageSet
+from nano_u.data.camera import CameraFormat, Crop
 from nano_u.data.camera_device import byte_table, received_input
-from nano_u.data.camera_pixels import PixelName
 from nano_u.data.decode import decode_image
-from nano_u.data.loading import SYNTHETIC
+from nano_u.data.pixel_names import PixelName
 from nano_u.errors import ConfigError, DataError
 from nano_u.quantization import QuantizedTensor
 from nano_u.workflows.source import ModelSource
@@ -49,19 +48,27 @@ def noise_alone(target: QuantizedTensor, no_camera: str) -> DeviceInputs:
 
 
 def device_inputs(
-    target: QuantizedTensor, source: ModelSource, split: str, images: ImageSet, pixels: PixelName
+    target: QuantizedTensor,
+    source: ModelSource,
+    split: str,
+    images: ImageSet,
+    pixels: PixelName,
+    crop: Crop | None = None,
 ) -> DeviceInputs:
     """`images` of a split as inputs of the network whose input is `target`, seen by a camera of their files' size.
 
     Images that such a camera cannot see (of several sizes, smaller than the network's input) go in as training has
-    them, and there is no camera; none at all go into a network that reads no RGB.
+    them, and there is no camera; none at all go into a network that reads no RGB. Raises ConfigError for a `crop`
+    that no camera can have.
     """
     try:
         pictures = _pictures(source, split, images)
-        camera = _camera(pictures, pixels)
+        camera = _camera(pictures, pixels, crop)
         frames = [camera.encode(picture) for picture in pictures]
         seen = np.stack([received_input(frame, camera, target.shape, target) for frame in frames])
     except (ConfigError, DataError) as error:
+        if crop is not None:
+            raise
         if target.shape[2] != images.images.shape[3]:
             return noise_alone(target, str(error))
         values = byte_table(target.scale, target.zero_point)[images.images]
@@ -72,18 +79,16 @@ def device_inputs(
 
 def _pictures(source: ModelSource, split: str, images: ImageSet) -> Sequence[npt.NDArray[np.uint8]]:
     """The images at their own size; synthetic ones have none but the network's."""
-    config = source.config
-    if config.data is None or config.data == SYNTHETIC:
+    samples = source.samples(split, images.names)
+    if samples is None:
         return list(images.images)
-    samples = index_dataset(config.data, config.dataset, val_fraction=config.val_fraction).splits[split]
-    by_name = {sample.name: sample for sample in samples}
-    return [decode_image(by_name[name].image, config.dataset.max_pixels) for name in images.names]
+    return [decode_image(sample.image, source.config.dataset.max_pixels) for sample in samples]
 
 
-def _camera(pictures: Sequence[npt.NDArray[np.uint8]], pixels: PixelName) -> CameraFormat:
+def _camera(pictures: Sequence[npt.NDArray[np.uint8]], pixels: PixelName, crop: Crop | None) -> CameraFormat:
     sizes = sorted({picture.shape[:2] for picture in pictures})
     if len(sizes) != 1:
         shown = ", ".join(f"{width}x{height}" for height, width in sizes[:3])
         raise ConfigError(f"the images have several sizes ({shown}), so they are no camera's")
     ((height, width),) = sizes
-    return CameraFormat(width, height, pixels)
+    return CameraFormat(width, height, pixels, crop)

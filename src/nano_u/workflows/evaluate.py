@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from nano_u.data import ImageSet, index_dataset
+from nano_u.data import ImageSet
 from nano_u.data.camera_images import files_through_camera, set_through_camera
-from nano_u.data.camera_pixels import PixelName
-from nano_u.data.loading import SYNTHETIC
+from nano_u.data.pixel_names import PixelName
 from nano_u.evaluation import (
     DEFAULT_THRESHOLD,
     Evaluation,
@@ -117,11 +116,11 @@ def through_camera(
 
     `size` (height, width) is what a camera has; ConfigError names an image of another one.
     """
-    config = source.config
-    if config.data is None or config.data == SYNTHETIC:
+    samples = source.samples(split, chosen.names)
+    if samples is None:
         return set_through_camera(chosen, camera)
-    samples = index_dataset(config.data, config.dataset, val_fraction=config.val_fraction).splits[split]
-    return files_through_camera(chosen, samples, camera, config.dataset.max_pixels, size=size, progress=loading)
+    max_pixels = source.config.dataset.max_pixels
+    return files_through_camera(chosen, samples, camera, max_pixels, size=size, progress=loading)
 
 
 def _camera_note(camera: PixelName) -> str:

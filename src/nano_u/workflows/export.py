@@ -28,7 +28,7 @@ from nano_u.runs import atomic_path, write_json, write_text_atomic
 from nano_u.training.quantization_aware_model import carry_back
 from nano_u.training.trained_int8 import trained_int8
 from nano_u.workflows.prediction import float_predictor_of, int8_predictor_of
-from nano_u.workflows.source import ModelSource, find_model, floor_of, split_of
+from nano_u.workflows.source import ModelSource, accuracy_split, find_model, floor_of, split_of
 
 if TYPE_CHECKING:
     import keras
@@ -209,7 +209,7 @@ def _resolve(
     if twin is not None:
         carry_back(twin, network)
     splits = source.load_data(float_predictor_of(network).input_shape, _step(progress, "reading images"))
-    evaluated = split or ("test" if len(splits.get("test", ())) else "val")
+    evaluated = accuracy_split(splits, split)
     split_of(splits, evaluated)
     count = options.calibration_images if calibration_images is None else calibration_images
     name = source.path.name if aware is None else f"{aware.name}, not rounded"

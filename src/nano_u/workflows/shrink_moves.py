@@ -16,10 +16,12 @@ from nano_u.models import architecture_of
 from nano_u.reporting.shrink_steps import ShrinkStep, StepKind
 from nano_u.surgery import (
     ChannelGroup,
+    Rewiring,
     channel_groups,
     choose_channels,
     cut_channels,
     lost_share,
+    measure_readers,
     rewired_model,
     rewirings,
 )
@@ -49,10 +51,25 @@ PEAK_POWER = 16
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """Training images in [0, 1], and the moments of what the layers read on them, by layer."""
+    """What is known of a network: the moments of what its layers read, by layer, and how it could be rewired.
 
-    images: npt.NDArray[np.float32]
+    Of each rewiring the record of the network that comes of it, and the share that is lost before training.
+    """
+
     moments: Mapping[str, Moments]
+    rewired: tuple[tuple[Rewiring, Architecture, float], ...]
+
+    @classmethod
+    def of(
+        cls, model: keras.Model, images: npt.NDArray[np.float32], progress: Callable[[int, int], None] | None = None
+    ) -> Measured:
+        """On these training images, in [0, 1]."""
+        some = images[:COMPARED_IMAGES]
+        rewired = []
+        for rewiring in rewirings(model):
+            other = rewired_model(model, rewiring)
+            rewired.append((rewiring, architecture_of(other), lost_share(model, other, rewiring, some)))
+        return cls(measure_readers(model, images, progress=progress), tuple(rewired))
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,16 +142,17 @@ def moves(
     return sorted(found, key=lambda move: (undone[move.name], -move.worth))
 
 
-@dataclass(frozen=True)
 class _Judge:
     """What a smaller network buys."""
 
-    now: Architecture
-    budget: Budget | None
+    def __init__(self, now: Architecture, budget: Budget | None) -> None:
+        self.now = now
+        self._budget = budget
+        self._excess = excess(now, budget)
 
     def gain(self, smaller: Architecture) -> float:
         """The fall of `excess`."""
-        return excess(self.now, self.budget) - excess(smaller, self.budget)
+        return self._excess - excess(smaller, self._budget)
 
 
 def _cuts(model: keras.Model, measured: Measured, shares: Mapping[str, float], judge: _Judge) -> Iterator[Move]:
@@ -165,25 +183,11 @@ def _cut(model: keras.Model, keeps: Mapping[str, Sequence[int]], measured: Measu
 
 
 def _rewirings(model: keras.Model, measured: Measured, undone: Mapping[str, int], judge: _Judge) -> Iterator[Move]:
-    for rewiring in rewirings(model):
-        if undone.get(rewiring.name):
-            continue
-        rewired = rewired_model(model, rewiring)
-        smaller = architecture_of(rewired)
+    for rewiring, smaller, loss in measured.rewired:
         gain = judge.gain(smaller)
-        if gain > 0:
-            loss = lost_share(model, rewired, rewiring, measured.images[:COMPARED_IMAGES])
-            if math.isinf(loss):
-                continue
-            yield Move(
-                rewiring.kind,
-                rewiring.name,
-                rewiring.text,
-                gain,
-                loss,
-                summarise(smaller),
-                partial(rewired_model, model, rewiring),
-            )
+        if gain > 0 and not undone.get(rewiring.name) and not math.isinf(loss):
+            make = partial(rewired_model, model, rewiring)
+            yield Move(rewiring.kind, rewiring.name, rewiring.text, gain, loss, summarise(smaller), make)
 
 
 def removed(group: ChannelGroup, share: float) -> int:

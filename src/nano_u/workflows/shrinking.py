@@ -20,7 +20,7 @@ from nano_u.models import architecture_of, load_model, save_model
 from nano_u.reporting import save_figure
 from nano_u.reporting.shrink_steps import ShrinkStep, StepCost, StepKind, draw_shrinking
 from nano_u.runs import RunDirectory, atomic_path, collect_provenance, write_json, write_text_atomic
-from nano_u.surgery import channel_groups, cut_channels, measure_readers, removable_channels
+from nano_u.surgery import channel_groups, cut_channels, removable_channels
 from nano_u.training.checkpoint import BestModel
 from nano_u.training.reproducibility import prepare_process
 from nano_u.workflows.prediction import float_predictor_of
@@ -436,7 +436,7 @@ def _note(
 
 def _measured(network: keras.Model, splits: dict[str, ImageSet], progress: Progress | None) -> Measured:
     images = as_floats(split_of(splits, "train").spread(MEASURED_IMAGES).images)
-    return Measured(images, measure_readers(network, images, progress=_part(progress, "comparing channels")))
+    return Measured.of(network, images, _part(progress, "comparing channels"))
 
 
 def _validation_iou(work: _Work, network: keras.Model) -> float:

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nano_u.config import ExperimentConfig, load_experiment
-from nano_u.data import ImageSet, load_data
+from nano_u.data import ImageSet, Sample, index_dataset, load_data
 from nano_u.data.loading import SYNTHETIC, Progress
+from nano_u.data.names import shortened
 from nano_u.errors import ConfigError, DataError, ModelError
 from nano_u.evaluation import MeanMaskFloor
 from nano_u.runs import RunDirectory, open_run, read_json
@@ -60,6 +61,21 @@ class ModelSource:
             self._warn_of_changes(splits)
         return splits
 
+    def samples(self, split: str, names: Sequence[str]) -> list[Sample] | None:
+        """The files of these images of a split; None for synthetic ones, which have no size but the network's.
+
+        Raises DataError where files went since the images were read.
+        """
+        data = self.config.data
+        if data is None or data == SYNTHETIC:
+            return None
+        index = index_dataset(data, self.config.dataset, val_fraction=self.config.val_fraction)
+        by_name = {sample.name: sample for sample in index.splits[split]}
+        gone = [name for name in names if name not in by_name]
+        if gone:
+            raise DataError(f"the image files changed while they were read ({shortened(gone, 3)}); start again")
+        return [by_name[name] for name in names]
+
     def data_record(self, splits: Mapping[str, ImageSet]) -> dict[str, Any]:
         """Where images came from and the fingerprint of each split, as a run's provenance keeps them."""
         parts = {name: {"images": len(part), "sha256": part.fingerprint()} for name, part in splits.items()}
@@ -97,6 +113,11 @@ def find_model(path: Path, *, data: str | None = None, overrides: Sequence[str] 
         if (parent / "config.yaml").is_file() and (parent / "provenance.json").is_file():
             return _in_run(path, open_run(parent), data, overrides)
     return ModelSource(path, None, load_experiment(None, None, overrides, settings={"data": data}))
+
+
+def accuracy_split(splits: Mapping[str, ImageSet], given: str | None) -> str:
+    """The split that accuracy is told on: the one `given`, else test where there is one, else val."""
+    return given or ("test" if len(splits.get("test", ())) else "val")
 
 
 def split_of(splits: dict[str, ImageSet], name: str) -> ImageSet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -120,7 +120,8 @@ def _integer(subject: Subject, expected: Images) -> Witness:
 
 def _host(subject: Subject, expected: Images, *, full: bool) -> Iterator[Witness]:
     if not full and not available(HOST_COMPILERS):
-        yield Witness("C, this machine", not_run="not run: no C compiler is installed (gcc, clang or cc)")
+        not_run = "not run: no C compiler is installed (gcc, clang or cc)"
+        yield Witness("C, this machine", not_run=not_run, of_c=True, place="this machine")
         return
     for row in host_matrix(subject.sources, subject.images, expected, full=full):
         yield _of_row(row, "C", len(subject.images))
@@ -161,13 +162,11 @@ def _of_row(row: MatrixRow, what: str, inputs: int) -> Witness:
     place = "this machine" if row.target == "host" else f"emulated {row.target}"
     options = f"{row.optimisation} sanitized" if row.sanitizers else row.optimisation
     name = f"{what}, {place}, {short_version(row.compiler)} {options}"
+    witness = Witness(name, 0 if row.not_run else inputs, row.sha256, row.equal, row.not_run, of_c=True, place=place)
     if row.run is None:
-        return Witness(name, 0 if row.not_run else inputs, row.sha256, row.equal, row.not_run)
-    return Witness(
-        name,
-        inputs,
-        row.sha256,
-        row.equal,
+        return witness
+    return replace(
+        witness,
         instructions=row.run.instructions_per_frame,
         stack_bytes=row.run.stack_bytes,
         code_bytes=row.run.code_bytes,

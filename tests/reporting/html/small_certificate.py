@@ -31,20 +31,20 @@ def small_certificate(*, layer: str = "", model: str = "nano_u", **changed: Any)
     witnesses = (
         Witness("reference kernels (BUILTIN_REF)", 24, SHA, True),
         Witness("TensorFlow Lite Micro", 24, SHA, True),
-        Witness("C, this machine, gcc 12.2.0 -O2", 24, SHA, True),
-        Witness("C from camera bytes, this machine, gcc 12.2.0 -O2", 20, "c9b8" * 16, True),
-        Witness(f"C, emulated cortex-m3, {LONG_COMPILER}", 2, "f7bd" * 16, True, None, 21_600, 524, 4_276, 22_751),
-        Witness(f"C, emulated cortex-m7, {LONG_COMPILER}", 2, "f7bd" * 16, True, None, 6_950, 500, 4_100, 22_751),
-        Witness("C, emulated cortex-m33", not_run="not run: qemu-system-arm is not installed"),
+        Witness("C, this machine, gcc 12.2.0 -O2", 24, SHA, True, of_c=True, place="this machine"),
+        Witness(
+            "C from camera bytes, this machine, gcc 12.2.0 -O2", 20, "c9b8" * 16, True, of_c=True, place="this machine"
+        ),
+        _emulated("emulated cortex-m3", 21_600, 524, 4_276, 22_751),
+        _emulated("emulated cortex-m7", 6_950, 500, 4_100, 22_751),
+        Witness("C, emulated cortex-m33", not_run="not run: qemu-system-arm is not installed", of_c=True),
     )
     certificate = Certificate(
         model=model,
         c_name="nano_u",
-        tflite_sha256=TFLITE_SHA,
-        files_sha256={"src/nano_u.c": "bfaf" * 16},
+        files_sha256={"src/nano_u.c": "bfaf" * 16, "model.tflite": TFLITE_SHA},
         real_inputs=20,
         random_inputs=4,
-        inputs_sha256="e0fd" * 16,
         expected_sha256=SHA,
         camera="rgb888, 160x120",
         macs=1_000,
@@ -54,6 +54,11 @@ def small_certificate(*, layer: str = "", model: str = "nano_u", **changed: Any)
         stages=stages,
     )
     return dataclasses.replace(certificate, **changed)
+
+
+def _emulated(place: str, instructions: int, stack: int, code: int, constants: int) -> Witness:
+    costs = (instructions, stack, code, constants)
+    return Witness(f"C, {place}, {LONG_COMPILER}", 2, "f7bd" * 16, True, None, *costs, True, place)
 
 
 def with_other_bytes(certificate: Certificate, index: int) -> Certificate:

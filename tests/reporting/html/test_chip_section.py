@@ -16,7 +16,7 @@ NO_COMPILER = "not run: no C compiler is installed"
 def without_c() -> Certificate:
     """Only what the C must equal was run."""
     rows = (
-        dataclasses.replace(one, sha256=None, equal=None, not_run=NO_COMPILER) if one.is_of_c else one
+        dataclasses.replace(one, sha256=None, equal=None, not_run=NO_COMPILER) if one.of_c else one
         for one in COMPLETE.witnesses[:3]
     )
     return small_certificate(witnesses=tuple(rows))
@@ -85,7 +85,7 @@ def test_what_was_not_measured_is_told_and_has_no_tile() -> None:
         Tile(
             "RAM of the C",
             "3,176 B",
-            "26% of the 12,288 B of tensors alive at the peak; without the stack, which was not measured",
+            "26% of the 12,288 B of tensors alive at the peak; without stack, which was not measured",
         ),
         Tile("flash of the C", "22,751 B", "22,751 of constants, code not measured"),
     )
@@ -98,7 +98,7 @@ def test_an_undefined_iou_and_floor_are_no_numbers() -> None:
 
 
 def test_a_single_build_is_not_chosen_among_others_and_no_work_has_no_rate() -> None:
-    one = Witness("C, emulated cortex-m7, gcc -O2", 2, "f7", True, None, 77_000_000)
+    one = Witness("C, emulated cortex-m7, gcc -O2", 2, "f7", True, None, 77_000_000, place="emulated cortex-m7")
 
     assert chip_tiles(small_certificate(witnesses=(one,)))[-1].note == (
         "77000.00 per multiply-accumulate; emulated cortex-m7; not cycles"

@@ -56,7 +56,7 @@ def chip_tiles(certificate: Certificate, *, tflite_bytes: int | None = None) -> 
 
 
 def _ram_tile(memory: CertifiedMemory) -> Tile:
-    stack = "with the worst stack" if memory.stack_bytes is not None else "without the stack, which was not measured"
+    stack = f"{memory.ram_lacks.strip()}, which was not measured" if memory.ram_lacks else "with the worst stack"
     other = memory.live_bytes if memory.arena_bytes is None else memory.arena_bytes
     share = f"{memory.ram_bytes / other:.0%} of the " if other else ""
     return Tile("RAM of the C", f"{memory.ram_bytes:,} B", f"{share}{_interpreter(memory)}; {stack}")
@@ -69,7 +69,7 @@ def _interpreter(memory: CertifiedMemory) -> str:
 
 
 def _flash_tile(memory: CertifiedMemory, tflite_bytes: int | None) -> Tile:
-    code = "code not measured" if memory.code_bytes is None else f"{count(memory.code_bytes)} of code"
+    code = "code not measured" if memory.flash_lacks else f"{count(memory.code_bytes or 0)} of code"
     file = "" if tflite_bytes is None else f"; {count(tflite_bytes)} B in the .tflite file, without an interpreter"
     return Tile(
         "flash of the C", f"{memory.flash_bytes:,} B", f"{count(memory.constant_bytes)} of constants, {code}{file}"
@@ -88,12 +88,6 @@ def _work_tile(emulated: list[Witness], macs: int) -> Tile:
     instructions = fewest.instructions or 0
     per_mac = f"{instructions / macs:.2f}" if macs else MISSING
     among = f", fewest of {len(emulated)} builds" if len(emulated) > 1 else ""
-    note = f"{per_mac} per multiply-accumulate; {_place(fewest)}{among}; not cycles"
+    note = f"{per_mac} per multiply-accumulate; {fewest.place}{among}; not cycles"
     value = f"{instructions / 1e6:,.2f} M" if instructions >= 1e6 else count(instructions)
     return Tile("instructions per frame", value, note)
-
-
-def _place(witness: Witness) -> str:
-    """`emulated cortex-m7` of `C, emulated cortex-m7, arm-none-eabi-gcc 12.2.1 -O2`."""
-    what, *rest = witness.name.split(", ")
-    return rest[0] if rest else what
