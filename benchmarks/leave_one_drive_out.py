@@ -24,6 +24,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
+from camvid_accuracy import CAMVID
 from nano_u.config import ExperimentConfig, load_experiment
 from nano_u.data import ImageSet, load_data
 from nano_u.data.pipeline import steps_per_epoch
@@ -34,7 +35,6 @@ from nano_u.training.batch_norm import momentum_for
 from nano_u.workflows.pipeline import TEACHER_DEFAULTS
 from nano_u.workflows.prediction import float_predictor_of
 
-CAMVID = Path(__file__).resolve().parents[2] / "shared" / "data" / "camvid_road_160x120"
 WEAK = (
     "augmentation.shift=0.1 augmentation.zoom=0.15 augmentation.exposure=0 augmentation.brightness=0.15 "
     "augmentation.contrast=0.2 augmentation.colour=0.1 training.weight_decay=1e-4"

@@ -20,14 +20,17 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
+from camvid_accuracy import VARIANTS
 from intervals import machine
-from nano_u.codegen import CSources, generate_c, plan_streaming
+from nano_u.codegen import CSources, generate_c, multiply_accumulates, plan_streaming
+from nano_u.config import load_experiment
 from nano_u.data import as_floats
 from nano_u.data.synthetic import synthetic_terrain
 from nano_u.deploy import MicroModel, ReferenceModel, convert_int8, micro_available
 from nano_u.deploy.quantized_reader import quantized_graph_of
 from nano_u.deploy.summary import summarise_tflite
-from nano_u.models import create_nano_u
+from nano_u.graph import summarise
+from nano_u.models import architecture_of, create_model_from_config
 from nano_u.toolchain import EmulatedRun, core_named, emulate, unavailable
 
 CORE = "cortex-m7"
@@ -40,7 +43,7 @@ class Case:
     """A network, its targets, and what TensorFlow Lite Micro was measured to need: instructions per MAC with its
     reference kernels and with CMSIS-NN (None where it was not measured)."""
 
-    options: dict[str, object]
+    overrides: tuple[str, ...]
     ram_kb: int
     plain: float | None
     packed: float | None
@@ -49,21 +52,9 @@ class Case:
 
 
 CASES = {
-    "published": Case(
-        {
-            "input_shape": (60, 80, 3),
-            "filters": [4, 8, 16],
-            "bottleneck": 16,
-            "pool_sizes": [2, 2, (3, 2)],
-        },
-        16,
-        12.0,
-        9.0,
-        38.6,
-        9.0,
-    ),
-    "default": Case({}, 36, 8.0, 4.75, 21.6, 4.75),
-    "skips": Case({"skips": True}, 66, None, None),
+    "published": Case(VARIANTS["published"], 16, 12.0, 9.0, 38.6, 9.0),
+    "default": Case((), 36, 8.0, 4.75, 21.6, 4.75),
+    "skips": Case(("model.skips=true",), 66, None, None),
 }
 """Targets: KB of RAM with the stack, instructions per MAC in plain C and with SMLAD."""
 
@@ -77,6 +68,7 @@ class Built:
     state_bytes: int
     images: np.ndarray
     expected: np.ndarray
+    estimate: int
     live_bytes: int
     arena_bytes: int | None
 
@@ -84,24 +76,22 @@ class Built:
 def built(case: Case, frames: int) -> Built:
     """From a fresh network to its C."""
     keras.utils.set_random_seed(0)
-    network = create_nano_u(**case.options)
+    config = load_experiment(None, overrides=list(case.overrides))
+    network = create_model_from_config(config.model.model_dump(), config.model_name)
     height, width, _ = network.input_shape[1:]
     images = as_floats(synthetic_terrain(CALIBRATION_IMAGES, (height, width)).images)
     network(images[:1])
     tflite = convert_int8(network, images)
     reference = ReferenceModel(tflite)
     inputs = reference.quantise(images[:frames])
-    graph = quantized_graph_of(tflite)
-    plan = plan_streaming(graph)
-    macs = sum(
-        op.weights.kernel.size * int(np.prod(graph.by_name[op.output].shape[:2])) for op in graph.ops if op.weights
-    )
+    plan = plan_streaming(quantized_graph_of(tflite))
     return Built(
         generate_c(plan, "network"),
-        macs,
+        multiply_accumulates(plan),
         plan.memory.state_bytes,
         inputs,
         reference.predict_int8(inputs),
+        summarise(architecture_of(network)).instructions_estimate,
         summarise_tflite(tflite).peak_activation_bytes,
         MicroModel(tflite).arena_bytes if micro_available() else None,
     )
@@ -142,6 +132,8 @@ def report(name: str, case: Case, network: Built, levels: list[str]) -> int:
                 f"| {label} | {run.instructions_per_frame:,} | {per_mac:.2f} | {run.stack_bytes:,} | "
                 f"{run.code_bytes:,} | {run.constant_bytes:,} |"
             )
+    share = network.estimate / network.macs
+    print(f"| `nano-u estimate`, of a trained one, SMLAD -O2 | {network.estimate:,} | {share:.2f} | | | |")
     for what, value in (("reference kernels", case.micro_reference), ("CMSIS-NN", case.micro_cmsis)):
         if value is not None:
             print(f"| TensorFlow Lite Micro, {what}, measured once | {value * network.macs:,.0f} | {value} | | | |")

@@ -33,11 +33,12 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from camvid_accuracy import CAMVID, trained
 from intervals import Estimate, machine, t_interval
 from nano_u.capture.selection import select_layers
 from nano_u.config import load_experiment
 from nano_u.data import ImageSet, load_data
-from nano_u.errors import NanoUError, RunError
+from nano_u.errors import NanoUError
 from nano_u.models import load_model
 from nano_u.monitoring.probe import ActivationProbe
 from nano_u.redundancy import (
@@ -51,10 +52,7 @@ from nano_u.redundancy import (
 from nano_u.redundancy.correlation import correlation_matrix
 from nano_u.redundancy.live_channels import live_channels
 from nano_u.redundancy.student_t import student_t_95
-from nano_u.runs import RunDirectory, open_run
-from nano_u.workflows import run_training
 
-CAMVID = Path(__file__).resolve().parents[2] / "shared" / "data" / "camvid_road_160x120"
 FRACTIONS = (0.12, 0.25, 0.5)
 FEWEST_CHANNELS = 8  # an eighth of them is one channel
 IGNORED = 255
@@ -370,17 +368,6 @@ def report_predictions(removals: Sequence[Removal]) -> None:
         print(f"| {name} | {' | '.join(cells)} |")
 
 
-def trained(seed: int, *, data: Path, epochs: int, cache: Path) -> tuple[keras.Model, dict[str, ImageSet]]:
-    """The network of one seed, from the cache where it was trained with the very same settings."""
-    path = cache / f"seed{seed}-epochs{epochs}"
-    config = load_experiment(None, settings={"data": str(data), "epochs": epochs, "seed": seed})
-    if not RunDirectory(path).is_finished:
-        run_training(config, run_path=path)
-    elif load_experiment(open_run(path).config_path) != config:
-        raise RunError(f"{path}: was trained with other settings; remove it or give another --cache")
-    return load_model(RunDirectory(path).best_model_path), load_data(str(data), config)
-
-
 def main() -> int:
     """Train or read the networks, remove channels, print both tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -395,11 +382,13 @@ def main() -> int:
         return 0
     removals: list[Removal] = []
     for seed in options.seeds:
+        config = load_experiment(None, settings={"data": str(options.data), "epochs": options.epochs, "seed": seed})
         try:
-            model, data = trained(seed, data=options.data, epochs=options.epochs, cache=options.cache)
+            run = trained(config, options.cache / f"seed{seed}-epochs{options.epochs}")
         except NanoUError as error:
             raise SystemExit(f"predictive_validity: {error}") from error
-        removals += measure(model, seed, data["train"], data["val"], draws=options.draws)
+        data = load_data(str(options.data), config)
+        removals += measure(load_model(run.best_model_path), seed, data["train"], data["val"], draws=options.draws)
     report_methods(removals)
     report_predictions(removals)
     layers = len({one.layer for one in removals})

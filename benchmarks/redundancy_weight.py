@@ -22,21 +22,21 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
+from camvid_accuracy import CAMVID
 from intervals import machine, t_interval
 from nano_u.config import load_experiment
 from nano_u.data import ImageSet, load_data
-from nano_u.errors import NanoUError, RunError
+from nano_u.errors import NanoUError
 from nano_u.evaluation import Evaluation, MeanMaskFloor, evaluate
 from nano_u.models import load_model
 from nano_u.monitoring.callback import NASMonitorCallback
 from nano_u.monitoring.offline import analyze_layers
 from nano_u.redundancy import LayerRedundancy, aggregate
-from nano_u.runs import RunDirectory, open_run
+from nano_u.runs import RunDirectory
 from nano_u.workflows import run_training
 from nano_u.workflows.prediction import float_predictor_of
+from nano_u.workflows.resuming import train_unless_finished
 from nano_u.workflows.training import TrainingObserver
-
-CAMVID = Path(__file__).resolve().parents[2] / "shared" / "data" / "camvid_road_160x120"
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,12 @@ def measure(weight: float, seed: int, *, data: Path, epochs: int, runs: Path) ->
     """Train (unless it is done), then measure the best checkpoint."""
     path = runs / f"weight{weight:g}-seed{seed}-epochs{epochs}"
     config = load_experiment(None, settings={"data": str(data), "epochs": epochs, "seed": seed})
-    if not RunDirectory(path).is_finished:
+
+    def train() -> None:
         monitor = NASMonitorCallback(redundancy_weight=weight, log_dir=path / "nas", strict=True)
         run_training(config, run_path=path, observer=TrainingObserver(callbacks=(monitor,)))
-    elif load_experiment(open_run(path).config_path) != config:
-        raise RunError(f"{path}: was trained with other settings; remove it or give another --runs")
+
+    train_unless_finished(config, path, train)
     model = load_model(RunDirectory(path).best_model_path)
     splits = load_data(str(data), config)
     layers = analyze_layers(model, splits["val"])

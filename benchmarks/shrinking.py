@@ -132,7 +132,7 @@ def measure(name: str, case: Case, seed: int, settings: Settings, splits: dict[s
     path = settings.runs / f"{name}-control-seed{seed}.keras"
     config = load_experiment(start.config_path) if case.control is None else settings.config(case.control, seed)
     config = config.model_copy(update={"epochs": settings.epochs + _epochs_spent(steps, options)})
-    shape = load_model(small.best_model_path) if case.control is None else create_model_from_config(config)
+    shape = load_model(small.best_model_path) if case.control is None else _built(config)
     control = _control(path, config, shape, None if teacher is None else load_model(teacher.best_model_path), splits)
     print(f"{name}, seed {seed}: control of {config.epochs} epochs", flush=True)
     networks = [load_model(path) for path in (start.best_model_path, small.best_model_path, control)]
@@ -173,6 +173,10 @@ def _epochs_spent(steps: Sequence[ShrinkStep], options: ShrinkOptions) -> int:
     """Of fine-tuning, kept or not."""
     tuned = (step for step in steps if step.kind not in ("start", "dead"))
     return sum(options.final_epochs if step.kind == "tuning" else options.epochs_after(step.kind) for step in tuned)
+
+
+def _built(config: ExperimentConfig) -> keras.Model:
+    return create_model_from_config(config.model.model_dump(), config.model_name)
 
 
 def _control(
