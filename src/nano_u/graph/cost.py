@@ -50,8 +50,8 @@ class CostSummary:
     `peak_activation_bytes` is the liveness peak, which no plan beats; `planned_activation_bytes` is what TensorFlow
     Lite Micro's planner makes of it; `arena_estimate_bytes` adds its structures. `flash_estimate_bytes` is the
     `.tflite` file, without the interpreter's code. `instructions_estimate` is what our C executes for an image on a
-    Cortex-M7, within 10 % for all 40 networks that were counted and 3 % for most. Layers of unknown content are in
-    `uncounted`: the totals lack them.
+    Cortex-M7, within 10 % for all 40 trained networks that were counted and 3 % for most; a fresh one takes up to a
+    quarter more. Layers of unknown content are in `uncounted`: the totals lack them.
     """
 
     name: str

@@ -51,7 +51,8 @@ def cost_table(layers: Iterable[LayerCost], summary: CostSummary) -> Table:
     )
     notes = [
         "As int8, batch 1, BatchNorm and ReLU folded; live bytes are the activations in RAM while the layer runs. "
-        "Instructions of our C on a Cortex-M7, estimated: of a network within 10 %, of a small layer within a half."
+        "Instructions of our C on a Cortex-M7, estimated: of a trained network within 10 %, of a small layer within a "
+        "half; fresh weights take up to a quarter more."
     ]
     warnings = [f"{name}: not counted, its content is unknown" for name in summary.uncounted]
     return Table(f"Cost of {summary.name}", columns, (*rows, total), 1, tuple(notes), tuple(warnings))
