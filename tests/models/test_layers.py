@@ -74,6 +74,7 @@ def test_upsampling_equals_repeating_rows_and_columns(size: tuple[int, int]) -> 
     expected = BATCH.repeat(size[0], axis=1).repeat(size[1], axis=2)
 
     np.testing.assert_array_equal(UpsampleNearest(size)(BATCH), expected)
+    np.testing.assert_allclose(UpsampleNearest(size)(BATCH, training=True), expected, rtol=2e-7)
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
@@ -85,7 +86,7 @@ def test_gradient_of_upsampling_is_the_sum_over_each_cell(jit_compile: bool) -> 
     def gradient(x: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             tape.watch(x)
-            loss = tf.reduce_sum(layer(x) * weights)
+            loss = tf.reduce_sum(layer(x, training=True) * weights)
         return tape.gradient(loss, x)
 
     expected = weights.reshape(4, 6, 3, 5, 2, 3).sum(axis=(2, 4))

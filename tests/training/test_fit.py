@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import gc
 from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework.func_graph import FuncGraph
 
 from nano_u.config import ExperimentConfig
 from nano_u.data.pipeline import batch_indices
@@ -124,6 +126,22 @@ def test_a_nan_image_stops_training_and_is_named() -> None:
         train_single_model(tiny_model(), SHORT, data)
 
     assert str(caught.value).count("image_") == 4 or "batch 2" in str(caught.value)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw"])
+def test_a_training_leaves_no_graph_behind(optimizer: str) -> None:
+    """Shrinking trains dozens of networks in one process; a graph takes some 60 MB."""
+
+    def graphs() -> set[int]:
+        gc.collect()
+        return {id(found) for found in gc.get_objects() if isinstance(found, FuncGraph)}
+
+    before = graphs()
+    train_single_model(
+        tiny_model(), {**SHORT, "training": {"optimizer": optimizer}}, (IMAGES, MASKS), (IMAGES[:4], MASKS[:4])
+    )
+
+    assert graphs() <= before
 
 
 def test_a_dataset_is_used_as_it_is() -> None:

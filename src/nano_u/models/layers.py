@@ -56,9 +56,12 @@ class UpsampleNearest(keras.layers.Layer):
         super().__init__(**kwargs)
         self.size = (int(size[0]), int(size[1]))
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Repeat rows and columns."""
-        return _repeat(inputs, self.size)
+        if training:
+            return _average_pool_gradient(inputs, self.size)
+        _, height, width, _ = inputs.shape
+        return tf.image.resize(inputs, (height * self.size[0], width * self.size[1]), method="nearest")
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Height and width times `size`."""
@@ -70,21 +73,19 @@ class UpsampleNearest(keras.layers.Layer):
         return {**super().get_config(), "size": self.size}
 
 
-def _repeat(inputs: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    """Nearest resize by whole factors with its gradient, the sum over each cell, written as an average pool.
+def _average_pool_gradient(inputs: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+    """Each value, spread over its cell: the gradient of an average pool, times the cell, is the nearest resize.
 
-    TensorFlow's own gradient of the nearest resize has no XLA kernel, and that of a broadcast takes ten times longer
-    on a CPU.
+    To a rounding, where the cell's area is no power of two. Its own gradient is that pool. TensorFlow's gradient of the
+    nearest resize has no XLA kernel and that of a broadcast takes ten times longer on a CPU; `tf.custom_gradient` keeps
+    the graph of every training that ever used it.
     """
-    _, height, width, _ = inputs.shape
-
-    @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def repeat(x: tf.Tensor) -> tuple[tf.Tensor, Any]:
-        outputs = tf.image.resize(x, (height * size[0], width * size[1]), method="nearest")
-
-        def gradient(upstream: tf.Tensor) -> tf.Tensor:
-            return tf.nn.avg_pool2d(upstream, size, size, "VALID") * tf.cast(size[0] * size[1], upstream.dtype)
-
-        return outputs, gradient
-
-    return repeat(inputs)
+    _, height, width, channels = inputs.shape
+    cell = [1, *size, 1]
+    return tf.raw_ops.AvgPoolGrad(
+        orig_input_shape=[tf.shape(inputs)[0], height * size[0], width * size[1], channels],
+        grad=inputs * (size[0] * size[1]),
+        ksize=cell,
+        strides=cell,
+        padding="VALID",
+    )

@@ -38,3 +38,7 @@ class FusedAdam(keras.optimizers.Adam):
             epsilon=tf.constant(self.epsilon, variable.dtype),
             grad=tf.cast(gradient, variable.dtype),
         )
+
+    def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
+        """As they are, on one device: Keras' sum over replicas keeps the graph of every training until the end."""
+        return super()._all_reduce_sum_gradients(grads_and_vars) if tf.distribute.has_strategy() else grads_and_vars
