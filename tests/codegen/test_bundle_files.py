@@ -88,6 +88,12 @@ def test_the_self_test_finds_equal_bytes(tmp_path: Path) -> None:
     assert done.stdout == "net: 0 different bytes in 16 of 16 rows\n"
 
 
+def test_no_line_of_the_test_vector_is_longer_than_a_screen(tmp_path: Path) -> None:
+    write_bundle(tmp_path)
+
+    assert max(map(len, (tmp_path / "src/net_test_vector.h").read_text().splitlines())) <= 120
+
+
 @pytest.mark.parametrize("terminal_opens_ms", [0, 3000])
 def test_the_sketch_waits_for_its_terminal_and_finds_equal_bytes(terminal_opens_ms: int, tmp_path: Path) -> None:
     write_bundle(tmp_path)

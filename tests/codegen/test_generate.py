@@ -4,12 +4,15 @@ import dataclasses
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from tests.codegen.compiled import (
+    ARM_ACLE,
+    PACKED,
     WARNINGS,
     compile_plans,
     compiler,
@@ -64,6 +67,17 @@ def test_the_header_is_cpp_too(tmp_path: Path) -> None:
         check=True,
         cwd=tmp_path,
     )
+
+
+@pytest.mark.parametrize("flags", [(), PACKED], ids=["portable", "packed"])
+def test_the_source_is_cpp_too(flags: Sequence[str], tmp_path: Path) -> None:
+    """A project that compiles everything as C++ can take it as it is."""
+    graphs = [SMALL, *(random_graph(seed, length=8) for seed in range(8))]
+    paths = [write(generate_c(plan_streaming(graph), f"g{number}"), tmp_path) for number, graph in enumerate(graphs)]
+    (tmp_path / "arm_acle.h").write_text(ARM_ACLE)
+    as_cpp = ("-x", "c++", "-std=c++11", "-Wall", "-Wextra", "-pedantic", "-Werror", f"-I{tmp_path}")
+
+    subprocess.run([compiler("g++"), *as_cpp, *flags, "-c", *map(str, paths)], check=True, cwd=tmp_path)
 
 
 def test_nothing_is_kept_or_called_outside_of_the_state(tmp_path: Path) -> None:
@@ -160,6 +174,23 @@ def test_products_are_counted_by_stage_and_only_of_what_the_output_needs() -> No
     assert [len(stage.ops) for stage in early.layout.stages] == [3]
     assert stage_multiply_accumulates(early) == (16 * 16 * 3 * 9 + 16 * 16 * 3 * 4,)
     assert stage_multiply_accumulates(whole)[0] == multiply_accumulates(early) < multiply_accumulates(whole)
+
+
+def test_products_of_rows_and_columns_that_a_pool_drops_are_not_counted() -> None:
+    """15x15 pixels before a pool of 8x8: only 8x8 of them are computed, by the head and by what follows it."""
+    sides = {"image": 15, "windows": 15, "points": 15, "pool": 1}
+    tensors = tuple(QuantizedTensor(name, (side, side, 4), 0.1, 0) for name, side in sides.items())
+    nine, four = (
+        QuantizedWeights(np.ones(shape, np.int8), np.full(4, 0.01, np.float32), np.zeros(4, np.int32))
+        for shape in ((1, 3, 3, 4), (4, 1, 1, 4))
+    )
+    ops = (
+        QuantizedOp("DEPTHWISE_CONV_2D", ("image",), "windows", nine, (3, 3), padding="same"),
+        QuantizedOp("CONV_2D", ("windows",), "points", four),
+        QuantizedOp("MAX_POOL_2D", ("points",), "pool", window=(8, 8), strides=(8, 8)),
+    )
+
+    assert stage_multiply_accumulates(plan_streaming(QuantizedGraph(tensors, ops, "pool"))) == (8 * 8 * (36 + 16),)
 
 
 def test_no_line_of_a_networks_files_is_longer_than_a_screen() -> None:

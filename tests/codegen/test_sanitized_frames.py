@@ -18,7 +18,7 @@ from nano_u.codegen import CSources, generate_c, plan_streaming
 from nano_u.errors import DeployError
 from nano_u.quantization import QuantizedGraph, run_integer
 from nano_u.toolchain import Compiler, host_build, host_compiler
-from nano_u.toolchain.compilers import can_sanitize
+from nano_u.toolchain.compilers import unsanitizable
 
 SANITIZERS = "address,undefined"
 FRAMES_AT_ONCE = 500
@@ -29,8 +29,9 @@ SMALL: Mapping[str, Any] = {"input_shape": (12, 16, 3), "filters": (4, 6), "bott
 
 def sanitizing_compiler() -> Compiler:
     compiler()
-    if not can_sanitize(host_compiler(), SANITIZERS):
-        pytest.skip(f"{host_compiler().name} has no sanitizer runtime here")
+    fault = unsanitizable(host_compiler(), SANITIZERS)
+    if fault is not None:
+        pytest.skip(fault)
     return host_compiler()
 
 

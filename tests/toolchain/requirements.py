@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nano_u.toolchain import CORES, Compiler, Core, find_compiler, host_compiler, unavailable
-from nano_u.toolchain.compilers import can_sanitize
+from nano_u.toolchain.compilers import unsanitizable
 
 CORE_CASES = [pytest.param(core, id=core.name) for core in CORES]
 
@@ -25,6 +25,7 @@ def need_compiler(name: str) -> Compiler:
 
 def need_sanitizers() -> Compiler:
     compiler = host_compiler()
-    if not can_sanitize(compiler, "address,undefined"):
-        pytest.skip(f"{compiler.name} has no sanitizer runtime here")
+    fault = unsanitizable(compiler, "address,undefined")
+    if fault is not None:
+        pytest.skip(fault)
     return compiler

@@ -104,6 +104,11 @@ def random_images(count: int, height: int = 6, width: int = 5) -> npt.NDArray[np
     return np.random.default_rng(7).integers(-128, 128, (count, height, width, 2), np.int8)
 
 
+def relying_on_zeroes() -> HandWritten:
+    """A network that adds its input to a sum which its init forgets to set."""
+    return one_row("    const int8_t sum = (int8_t)((state->sums[0] + row[0]) & 127); emit(context, 0, &sum);")
+
+
 def one_row(push_row: str, *, before: str = "") -> HandWritten:
     """A network of one 1x1 row whose `push_row` has this body; it must emit one row."""
     header = HEADER.format(name="one", capitals="ONE", height=1, width=1).replace("(1 / 2)", "1")

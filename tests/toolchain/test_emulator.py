@@ -6,7 +6,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from tests.toolchain.requirements import CORE_CASES, need_core
-from tests.toolchain.small_network import HandWritten, one_row, random_images, row_pairs, row_pairs_of
+from tests.toolchain.small_network import (
+    HandWritten,
+    one_row,
+    random_images,
+    relying_on_zeroes,
+    row_pairs,
+    row_pairs_of,
+)
 
 from nano_u.errors import DeployError
 from nano_u.toolchain import CORES, BoardTooSmallError, Core, core_named, emulate, sha256_of, unavailable
@@ -204,6 +211,12 @@ def test_rows_that_are_missing_or_wrong_are_refused(push_row: str) -> None:
 
     with pytest.raises(DeployError, match="rows do not come once each and in order"):
         emulate(assembled(push_row), M3, ZERO)
+
+
+def test_a_network_whose_init_relies_on_zeroed_memory_gives_other_bytes() -> None:
+    need_core(M3)
+
+    assert emulate(relying_on_zeroes(), M3, ZERO).outputs.item() != 0
 
 
 def test_a_hanging_network_is_stopped() -> None:

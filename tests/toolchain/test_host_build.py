@@ -5,7 +5,14 @@ import re
 import numpy as np
 import pytest
 from tests.toolchain.requirements import need_sanitizers
-from tests.toolchain.small_network import HandWritten, one_row, random_images, row_pairs, row_pairs_of
+from tests.toolchain.small_network import (
+    HandWritten,
+    one_row,
+    random_images,
+    relying_on_zeroes,
+    row_pairs,
+    row_pairs_of,
+)
 
 from nano_u.errors import DeployError
 from nano_u.toolchain import host_build
@@ -66,6 +73,11 @@ def test_images_go_through_one_state() -> None:
         outputs = build.run(np.zeros((4, 1, 1, 2), np.int8))
 
     assert outputs.ravel().tolist() == [0, 1, 2, 3]
+
+
+def test_a_network_whose_init_relies_on_zeroed_memory_gives_other_bytes() -> None:
+    with host_build(relying_on_zeroes()) as build:
+        assert build.run(ZERO).item() != 0
 
 
 def test_flags_reach_the_compiler() -> None:

@@ -2,14 +2,25 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from tests.toolchain.requirements import need_compiler, need_core
 from tests.toolchain.small_network import one_row, random_images, row_pairs, row_pairs_of
 
 from nano_u.errors import DeployError
-from nano_u.toolchain import CORES, core_named, emulated_matrix, host_compiler, host_matrix, sha256_of
+from nano_u.toolchain import (
+    CORES,
+    BoardTooSmallError,
+    core_named,
+    emulated_matrix,
+    host_compiler,
+    host_matrix,
+    matrix,
+    sha256_of,
+)
 
 IMAGES = random_images(3)
 EXPECTED = row_pairs_of(IMAGES)
@@ -33,11 +44,23 @@ def test_the_full_matrix_has_both_compilers_all_optimisations_and_the_sanitizers
     assert all(row.not_run is None for row in rows[:4])
 
 
-def test_one_differing_byte_is_seen() -> None:
+def one_byte_off() -> npt.NDArray[np.int8]:
     expected = EXPECTED.copy()
     expected[2, 2, 4, 0] ^= 1
+    return expected
 
-    (row,) = host_matrix(row_pairs(), IMAGES, expected, full=False)
+
+def test_one_differing_byte_is_seen() -> None:
+    (row,) = host_matrix(row_pairs(), IMAGES, one_byte_off(), full=False)
+
+    assert (row.equal, row.sha256) == (False, sha256_of(EXPECTED))
+
+
+def test_one_differing_byte_is_seen_on_a_core() -> None:
+    core = core_named("cortex-m4")
+    need_core(core)
+
+    (row,) = emulated_matrix(row_pairs(), IMAGES, one_byte_off(), cores=(core,))
 
     assert (row.equal, row.sha256) == (False, sha256_of(EXPECTED))
 
@@ -73,8 +96,30 @@ def test_a_network_too_large_for_the_board_is_a_row_that_says_so() -> None:
 
     (row,) = emulated_matrix(large, images, expected, cores=(core_named("cortex-m4"),))
 
-    assert (row.target, row.not_run) == ("cortex-m4", "not run: does not fit the emulated board")
+    assert row.target == "cortex-m4"
+    assert (row.not_run or "").startswith(
+        "not run: the network's code and constants do not fit the emulated mps2-an386"
+    )
     assert (row.sha256, row.equal, row.run) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "emulated cortex-m4: the network has more than 4095 stages",
+        "emulated cortex-m4: one row takes more instructions than the board's timer can count, over 10^9",
+    ],
+)
+def test_a_row_says_what_there_is_too_much_of(reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise BoardTooSmallError(reason)
+
+    monkeypatch.setattr(matrix, "unavailable", lambda _: None)
+    monkeypatch.setattr(matrix, "emulate", fail)
+
+    (row,) = emulated_matrix(row_pairs(), IMAGES, EXPECTED, cores=(core_named("cortex-m4"),))
+
+    assert (row.not_run, row.equal, row.run) == (f"not run: {reason}", None, None)
 
 
 def test_a_compiler_of_two_names_is_one_witness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,6 +136,25 @@ def test_a_compiler_of_two_names_is_one_witness(tmp_path: Path, monkeypatch: pyt
 
     assert [row.compiler for row in rows] == 5 * ["Apple clang 99"] + 5 * ["clang"]
     assert [row.not_run for row in rows[5:]] == 5 * ["not run: clang is the same compiler as gcc"]
+
+
+def test_a_sanitizer_that_does_not_run_is_a_row_that_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gcc = need_compiler("gcc").path
+    scripts = {
+        "made": 'echo "ERROR: AddressSanitizer: cannot proceed" >&2; exit 1',
+        "clang": f'for last; do :; done\ncase "$*" in\n--version) echo clang 14;;\n'
+        f'*-fsanitize=*) cp {tmp_path}/made "$last";;\n*) exec {gcc} "$@";;\nesac',
+    }
+    for name, script in scripts.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    *plain, sanitized = host_matrix(row_pairs(), IMAGES, EXPECTED, full=True)[5:]
+
+    assert [row.equal for row in plain] == 4 * [True]
+    assert (sanitized.compiler, sanitized.sanitizers, sanitized.equal) == ("clang 14", "address,undefined", None)
+    assert sanitized.not_run == "not run: clang's sanitizer does not run here"
 
 
 def test_a_build_that_fails_is_an_error_not_a_row() -> None:

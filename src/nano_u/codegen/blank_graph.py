@@ -28,9 +28,6 @@ _SCALE, _ZERO_POINT = 1 / 256, -128
 
 _WEIGHT_SCALE = 1e-3
 
-DEPTHWISE_HALF = "/depthwise"
-"""Ends the name of the first of the two operators that a separable convolution becomes."""
-
 
 def streaming_state_bytes(architecture: Architecture) -> int:
     """RAM, without the stack, of the C that the trained network would be: exact, since shapes alone decide it.
@@ -51,7 +48,7 @@ def blank_graph(architecture: Architecture) -> QuantizedGraph:
     shapes = {graph.inputs[0]: _image(graph.inputs[0], graph.input_shapes[0])}
     shapes |= {op.name: _image(op.name, op.output_shape) for op in graph.ops}
     tensors = tuple(QuantizedTensor(name, shape, _SCALE, _ZERO_POINT) for name, shape in shapes.items())
-    ops = tuple(_operator(architecture, op, shapes) for op in graph.ops)
+    ops = tuple(_operator(op, shapes) for op in graph.ops)
     return QuantizedGraph(tensors, ops, graph.outputs[0])
 
 
@@ -62,7 +59,7 @@ def _image(name: str, shape: tuple[int, ...]) -> Shape:
     return height, width, channels
 
 
-def _operator(architecture: Architecture, op: DeployedOp, shapes: dict[str, Shape]) -> QuantizedOp:
+def _operator(op: DeployedOp, shapes: dict[str, Shape]) -> QuantizedOp:
     kind = _KINDS.get(op.op)
     if op.op == "opaque":
         raise DeployError(
@@ -74,14 +71,11 @@ def _operator(architecture: Architecture, op: DeployedOp, shapes: dict[str, Shap
     if kind not in ("AVERAGE_POOL_2D", "CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D"):
         is_resize = kind in ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")
         return QuantizedOp(kind, op.inputs, op.name, half_pixel_centers=is_resize)  # as Keras' resizes are converted
-    node = architecture.by_name[op.name.removesuffix(DEPTHWISE_HALF)]
-    is_pointwise_half = node.op == "separable_conv2d" and kind == "CONV_2D"
-    window, strides = ((1, 1), (1, 1)) if is_pointwise_half else (node.window, node.strides)
     weights = None
     if op.weights:
         channels, filters = shapes[op.inputs[0]][2], shapes[op.name][2]
-        kernel = (1, *window, filters) if kind == "DEPTHWISE_CONV_2D" else (filters, *window, channels)
+        kernel = (1, *op.window, filters) if kind == "DEPTHWISE_CONV_2D" else (filters, *op.window, channels)
         weights = QuantizedWeights(
             np.zeros(kernel, np.int8), np.full(filters, _WEIGHT_SCALE, np.float32), np.zeros(filters, np.int32)
         )
-    return QuantizedOp(kind, op.inputs, op.name, weights, window, strides=strides, padding=node.padding)
+    return QuantizedOp(kind, op.inputs, op.name, weights, op.window, strides=op.strides, padding=op.padding)

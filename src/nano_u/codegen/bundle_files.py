@@ -11,10 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nano_u.codegen.camera_c import CameraSources
+from nano_u.codegen.line_breaks import filled
 from nano_u.data.camera import CameraFormat
 from nano_u.quantization import QuantizedGraph
-
-VALUES_PER_LINE = 24
 
 _FILES = {
     "CMakeLists.txt": "CMakeLists.txt",
@@ -108,14 +107,8 @@ for each row of the camera:
 def _vector_header(name: str, image: npt.NDArray[np.int8], mask: npt.NDArray[np.int8]) -> str:
     guard = f"{name.upper()}_TEST_VECTOR_H"
     arrays = "\n".join(
-        f"static const int8_t {name}_test_{what}[{values.size}] = {{\n{_numbers(values)}\n}};"
+        f"static const int8_t {name}_test_{what}[{values.size}] = {{\n{filled(values.ravel().tolist())}}};"
         for what, values in (("input", image), ("output", mask))
     )
     text = "An input of the network and the output that the reference kernels give for it."
     return f"/* {text} */\n#ifndef {guard}\n#define {guard}\n\n#include <stdint.h>\n\n{arrays}\n\n#endif\n"
-
-
-def _numbers(values: npt.NDArray[np.int8]) -> str:
-    flat = values.ravel().tolist()
-    lines = (flat[start : start + VALUES_PER_LINE] for start in range(0, len(flat), VALUES_PER_LINE))
-    return "\n".join(f"    {', '.join(map(str, line))}," for line in lines)

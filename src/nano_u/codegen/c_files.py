@@ -109,7 +109,7 @@ void $prefix_push_row($prefix_state *s, const int8_t *row, $prefix_row_fn emit, 
 /* A row of the result to its place in the whole. */
 static void keep_row(void *context, int row, const int8_t *values)
 {
-    int8_t *result = context;
+    int8_t *result = (int8_t *)context;
     memcpy(&result[(size_t)row * @OUTPUT_BYTES@], values, @OUTPUT_BYTES@);
 }
 

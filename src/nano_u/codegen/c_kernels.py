@@ -414,8 +414,7 @@ static void depthwise_3x3@ANY@(const layer_parameters *layer, const window_row *
         for (int i = 0; i < 9; ++i) {
             const int column = columns[i % 3];
             const window_row *row = &rows[i / 3];
-            const int is_padding = (column < 0) || (row->step == 0);
-            const int8_t *pixel = is_padding ? padding : &row->pixels[(column * row->step) + first];
+            const int8_t *pixel = (column < 0) ? padding : &row->pixels[(column * row->step) + first];
             memcpy(&patch[i * count], pixel, (size_t)count);
         }
         depthwise_3x3_within@ANY@(&layer->weights[9 * first], &layer->filters[first], layer->range, patch,

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nano_u.codegen.camera_c_pixels import pixel_function
+from nano_u.codegen.line_breaks import filled
 from nano_u.data.camera import CameraFormat
 from nano_u.data.camera_area import IntegerArea
 from nano_u.data.camera_device import byte_table, require_channels
@@ -107,10 +108,8 @@ def _outside(camera: CameraFormat) -> str:
 
 
 def _table_text(table: npt.NDArray[np.int8]) -> str:
-    lines = "\n".join(
-        f"    {', '.join(str(value) for value in table[start : start + 16].tolist())}," for start in range(0, 256, 16)
-    )
-    return f"\n/* The network's value of each byte. */\nstatic const int8_t values[256] = {{\n{lines}\n}};\n"
+    values = filled(table.tolist())
+    return f"\n/* The network's value of each byte. */\nstatic const int8_t values[256] = {{\n{values}}};\n"
 
 
 _HEADER = """\

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from nano_u.codegen.line_breaks import filled
 from nano_u.codegen.requantization import Requantization
 from nano_u.errors import DeployError
-
-LINE = 112
-"""Characters of a line of numbers, its indent included."""
 
 Integers = Literal["int8_t", "int16_t", "uint16_t"]
 SIZES: Mapping[Integers, int] = {"int8_t": 1, "int16_t": 2, "uint16_t": 2}
@@ -55,7 +53,7 @@ class Constants:
         columns = (bias, requantization.multiplier[chosen], requantization.shift[chosen])
         rows = (f"{{{_int32(a)}, {b}, {c}}}" for a, b, c in zip(*(column.tolist() for column in columns), strict=True))
         self.array(f"weights_{name}", "int8_t", weights)
-        text = f"static const filter_parameters filters_{name}[{len(bias)}] = {{\n{_lines(rows)}}};\n"
+        text = f"static const filter_parameters filters_{name}[{len(bias)}] = {{\n{filled(rows)}}};\n"
         self.define(f"filters_{name}", Constant(text, 12 * len(bias)))
         fields = [f"weights_{name}", f"filters_{name}", inputs, len(bias), _range(requantization)]
         text = f"static const layer_parameters convolution_{name} = {{\n    {', '.join(map(str, fields))}}};\n"
@@ -67,7 +65,7 @@ class Constants:
 
     def records(self, name: str, kind: str, rows: Sequence[Sequence[int]], size: int) -> str:
         """A table of structures; returns its name."""
-        lines = _lines(f"{{{', '.join(map(str, row))}}}" for row in rows)
+        lines = filled(f"{{{', '.join(map(str, row))}}}" for row in rows)
         text = f"static const {kind} {name}[{len(rows)}] = {{\n{lines}}};\n"
         return self.define(name, Constant(text, size * len(rows)))
 
@@ -99,7 +97,7 @@ class Constants:
 
 def _array(name: str, kind: Integers, values: npt.ArrayLike) -> Constant:
     numbers = np.asarray(values).reshape(-1).tolist()
-    text = f"static const {kind} {name}[{len(numbers)}] = {{\n{_lines(map(str, numbers))}}};\n"
+    text = f"static const {kind} {name}[{len(numbers)}] = {{\n{filled(numbers)}}};\n"
     return Constant(text, SIZES[kind] * len(numbers))
 
 
@@ -110,14 +108,3 @@ def _range(requantization: Requantization) -> str:
 def _int32(value: int) -> str:
     """C has no literal for the lowest int32."""
     return "INT32_MIN" if value == -(2**31) else str(value)
-
-
-def _lines(items: Iterable[str]) -> str:
-    """Items separated by commas, as many to a line as fit."""
-    lines, line = [], "   "
-    for item in items:
-        if len(line) + len(item) + 2 > LINE:
-            lines.append(line)
-            line = "   "
-        line += f" {item},"
-    return "\n".join([*lines, line]) + "\n"

@@ -1,14 +1,28 @@
-"""Long lines of C broken where a reader would break them."""
+"""Long lines of C broken where a reader would break them, and lists of values filled into lines."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 LONGEST = 112
 """Characters of a line."""
 
 BREAKS = (" && ", ", ")
 """After which a line may end, the first that occurs is taken."""
+
+INDENT = " " * 4
+
+
+def filled(values: Iterable[object]) -> str:
+    """The values of a C table, a comma behind each, as many to an indented line as fit."""
+    lines, line = [], ""
+    for text in (f"{value}," for value in values):
+        if line and len(line) + 1 + len(text) > LONGEST:
+            lines.append(line)
+            line = ""
+        line = f"{line} {text}" if line else INDENT + text
+    return "".join(f"{text}\n" for text in [*lines, line])
 
 
 def broken(code: str) -> str:
@@ -21,7 +35,7 @@ def _broken_line(line: str) -> str:
         return line
     indent = re.match(r" *", line)
     assert indent is not None
-    further = indent.group() + " " * 4
+    further = indent.group() + INDENT
     done, rest = "", line
     while len(rest) > LONGEST + 1:
         end = _last_break(rest, len(further))

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from nano_u.codegen.axis import NOWHERE, neighbours, window_start, windows
 from nano_u.codegen.constants import Constants
 from nano_u.codegen.identifiers import comment_text, part_of
@@ -171,7 +174,13 @@ class _Writer:
         return [self.call_convolution(op, "pointwise", pointwise_order(kernel), kernel.shape[1], f"{values}, {target}")]
 
     def call_convolution(
-        self, op: QuantizedOp, kernel: str, weights: object, inputs: int, arguments: str, part: Part | None = None
+        self,
+        op: QuantizedOp,
+        kernel: str,
+        weights: npt.NDArray[np.int8],
+        inputs: int,
+        arguments: str,
+        part: Part | None = None,
     ) -> str:
         requantization = requantization_of(op, self.tensors[op.inputs[0]], self.tensors[op.output])
         name = self.layout.identifiers[op.output]
@@ -179,7 +188,7 @@ class _Writer:
         if part is not None:
             name = part_of(name, f"from_{part.first_channel}") if part.first_channel else name
             channels = slice(part.first_channel, part.first_channel + part.channels)
-        record = self.constants.convolution(name, weights, inputs, requantization, channels)  # type: ignore[arg-type]
+        record = self.constants.convolution(name, weights, inputs, requantization, channels)
         return f"{kernel}{'' if requantization.is_common else '_any'}(&{record}, {arguments});"
 
     # The head.

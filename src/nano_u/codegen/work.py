@@ -6,12 +6,13 @@ from nano_u.codegen.plan import StreamingPlan
 
 
 def stage_multiply_accumulates(plan: StreamingPlan) -> tuple[int, ...]:
-    """Products per image of each stage's convolutions, in the order of the stages; margins count."""
-    tensors = plan.graph.by_name
-    shapes = [[(tensors[op.output].shape, op.weights) for op in stage.ops] for stage in plan.layout.stages]
+    """Products per image of each stage's convolutions, in the order of the stages.
+
+    Margins count; rows and columns that the stage's pool leaves out do not.
+    """
     return tuple(
-        sum(height * width * weights.kernel.size for (height, width, _), weights in stage if weights is not None)
-        for stage in shapes
+        stage.rows * stage.columns * sum(op.weights.kernel.size for op in stage.ops if op.weights is not None)
+        for stage in plan.layout.stages
     )
 
 

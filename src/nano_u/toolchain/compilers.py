@@ -16,7 +16,10 @@ HOST_COMPILERS = ("gcc", "clang", "cc")
 ARM_COMPILER = "arm-none-eabi-gcc"
 STRICT_FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror")
 COMPILE_SECONDS = 300.0
+SANITIZER_OPTIONS = {"ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=0"}  # networks have no heap
 _ANSWER_SECONDS = 30.0
+_START_SECONDS = 5.0
+_STARTS = 8  # where memory is laid out anew at each start, a runtime may fail at some of them only
 
 
 @dataclass(frozen=True)
@@ -71,15 +74,25 @@ def compile_in(folder: Path, compiler: Compiler, arguments: Sequence[str]) -> No
         raise DeployError(f"{compiler.name} failed: {done.reason}")
 
 
-def can_sanitize(compiler: Compiler, sanitizers: str) -> bool:
-    """True where the compiler's runtime for `-fsanitize=<sanitizers>` is installed: an empty program links."""
-    return _links(compiler.path, f"-fsanitize={sanitizers}")
+def unsanitizable(compiler: Compiler, sanitizers: str) -> str | None:
+    """Why an empty program compiled with `-fsanitize=<sanitizers>` does not link or run here; None where it does."""
+    fault = _sanitizer_fault(compiler.path, f"-fsanitize={sanitizers}")
+    return None if fault is None else f"{compiler.name}'s sanitizer {fault} here"
 
 
 @cache
-def _links(path: str, flag: str) -> bool:
+def _sanitizer_fault(path: str, flag: str) -> str | None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "empty.c").write_text("int main(void) { return 0; }\n", encoding="utf-8")
-        done = run_bounded([path, flag, "empty.c", "-o", "empty"], timeout=COMPILE_SECONDS, cwd=folder)
-    return done.returncode == 0
+        linked = run_bounded([path, flag, "empty.c", "-o", "empty"], timeout=COMPILE_SECONDS, cwd=folder)
+        if linked.returncode != 0:
+            return "has no runtime"
+        return None if all(_ends_well(folder / "empty") for _ in range(_STARTS)) else "does not run"
+
+
+def _ends_well(executable: Path) -> bool:
+    try:
+        return run_bounded([str(executable)], timeout=_START_SECONDS, environment=SANITIZER_OPTIONS).returncode == 0
+    except DeployError:  # it hangs, as sanitizers do that crash in their own handler, or cannot be started
+        return False

@@ -13,12 +13,11 @@ import numpy.typing as npt
 
 from nano_u.errors import DeployError
 from nano_u.toolchain.bounded_process import run_bounded
-from nano_u.toolchain.compilers import STRICT_FLAGS, Compiler, compile_in, host_compiler
+from nano_u.toolchain.compilers import SANITIZER_OPTIONS, STRICT_FLAGS, Compiler, compile_in, host_compiler
 from nano_u.toolchain.images import Shape, check_images, images_of
 from nano_u.toolchain.sources import StreamingSources, write_sources
 
 _SHAPES_BYTES = 24  # six int32 at the start of what the harness writes
-_SANITIZER_OPTIONS = {"ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=0"}  # networks have no heap
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def _execute(executable: Path, stdin: bytes, way: str, timeout: float) -> bytes:
     with tempfile.TemporaryDirectory(dir=executable.parent) as name:
         output = Path(name) / "outputs"
         command = [str(executable), way, str(output)]
-        done = run_bounded(command, timeout=timeout, stdin=stdin, environment=_SANITIZER_OPTIONS, output=output)
+        done = run_bounded(command, timeout=timeout, stdin=stdin, environment=SANITIZER_OPTIONS, output=output)
         if done.returncode != 0:
             raise DeployError(f"{executable.name} failed: {done.reason}")
         return output.read_bytes()

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nano_u.errors import DeployError
-from nano_u.toolchain.compilers import Compiler, can_sanitize, find_compiler, host_compiler
+from nano_u.toolchain.compilers import Compiler, find_compiler, host_compiler, unsanitizable
 from nano_u.toolchain.core import CORES, Core
 from nano_u.toolchain.emulator import BoardTooSmallError, EmulatedRun, emulate, unavailable
 from nano_u.toolchain.host_build import host_build
@@ -20,7 +20,6 @@ FULL_COMPILERS = ("gcc", "clang")
 OPTIMISATIONS = ("-O0", "-O1", "-O2", "-O3")
 SANITIZERS = "address,undefined"
 HOST = "host"
-TOO_LARGE = "not run: does not fit the emulated board"
 
 
 @dataclass(frozen=True)
@@ -82,9 +81,8 @@ def _full_host_rows(
             elif first != name:  # macOS calls its clang gcc too
                 reason = f"not run: {name} is the same compiler as {first}"
                 yield MatrixRow(HOST, name, optimisation, sanitizers, not_run=reason)
-            elif sanitizers and not can_sanitize(compiler, sanitizers):
-                reason = f"not run: {name} has no sanitizer runtime here"
-                yield MatrixRow(HOST, compiler.version, optimisation, sanitizers, not_run=reason)
+            elif sanitizers and (fault := unsanitizable(compiler, sanitizers)) is not None:
+                yield MatrixRow(HOST, compiler.version, optimisation, sanitizers, not_run=f"not run: {fault}")
             else:
                 yield _host_row(sources, images, expected, compiler, optimisation, sanitizers)
 
@@ -116,8 +114,8 @@ def _emulated_row(
         return MatrixRow(core.name, "arm-none-eabi-gcc", optimisation, "", not_run=reason)
     try:
         run = emulate(sources, core, images, (optimisation, *extra_flags))
-    except BoardTooSmallError:
-        return MatrixRow(core.name, "arm-none-eabi-gcc", optimisation, "", not_run=TOO_LARGE)
+    except BoardTooSmallError as error:
+        return MatrixRow(core.name, "arm-none-eabi-gcc", optimisation, "", not_run=f"not run: {error}")
     equal = np.array_equal(run.outputs, expected)
     return MatrixRow(core.name, run.compiler, optimisation, "", run.sha256, equal, run=run)
 
