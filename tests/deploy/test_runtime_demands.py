@@ -1,4 +1,4 @@
-"""What LiteRT refuses to load is refused here first; each case is also shown to LiteRT itself."""
+"""What LiteRT refuses to load is refused here first, as it shows itself, and what it would look at only later."""
 
 from __future__ import annotations
 
@@ -51,6 +51,27 @@ def make_negative(model: Any) -> None:
     model.subgraphs[0].tensors[0].shape = np.asarray([1, -4, 4, 4], np.int32)
 
 
+def make_huge(model: Any) -> None:
+    model.subgraphs[0].tensors[0].shape = np.asarray([1, 2**11, 2**10, 2**10], np.int32)
+
+
+def give_other_options(model: Any) -> None:
+    model.subgraphs[0].operators[0].builtinOptions2Type = load_schema().BuiltinOptions2.StablehloPadOptions
+
+
+def take_external_buffer(model: Any) -> None:
+    model.subgraphs[0].tensors[0].externalBuffer = 1
+
+
+def quantise_otherwise(model: Any) -> None:
+    model.subgraphs[0].tensors[0].quantization.detailsType = load_schema().QuantizationDetails.CustomQuantization
+
+
+def sign_another_graph(model: Any) -> None:
+    model.signatureDefs = [load_schema().SignatureDefT()]
+    model.signatureDefs[0].signatureKey, model.signatureDefs[0].subgraphIndex = b"serving_default", 1
+
+
 def name_no_signature(model: Any) -> None:
     model.signatureDefs = [load_schema().SignatureDefT()]
     model.signatureDefs[0].subgraphIndex = 0
@@ -67,6 +88,7 @@ def name_no_signature(model: Any) -> None:
         (shorten_constant, r"tensor 'layer0/kernel' has \d+ bytes, expected \d+ for INT8 of the shape"),
         (add_axes, "tensor 'image' has 9 axes, at most 8 can be"),
         (make_negative, r"tensor 'image' has the shape \(1, -4, 4, 4\), which no memory can hold"),
+        (make_huge, r"tensor 'image' has the shape \(1, 2048, 1024, 1024\), which no memory can hold"),
         (name_no_signature, "damaged TensorFlow Lite model: a signature has no name or no graph"),
     ],
 )
@@ -79,6 +101,33 @@ def test_what_litert_does_not_load_is_refused(change: Callable[[Any], None], tex
         quantized_graph_of(content)
     with pytest.raises((DeployError, ValueError)):
         ReferenceModel(content)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (give_other_options, "layer 'layer0': CONV_2D has options that it does not know"),
+        (take_external_buffer, "tensor 'image' keeps its value from one run to the next; only constants and"),
+        (quantise_otherwise, "tensor 'image' is not quantised by scales and zero points"),
+        (sign_another_graph, "damaged TensorFlow Lite model: a signature has no name or no graph"),
+    ],
+)
+def test_what_litert_would_look_at_later_or_compute_in_another_way_is_refused(
+    change: Callable[[Any], None], text: str
+) -> None:
+    model = read_model(write_tflite(random_graph(0, ("CONV_2D",), 1)))
+    change(model)
+
+    with pytest.raises(DeployError, match=f"^{text}[^\n]*$"):
+        quantized_graph_of(pack(model))
+
+
+def test_a_pad_without_its_margins_is_refused() -> None:
+    model = read_model(write_tflite(random_graph(0, ("PAD",), 1)))
+    model.subgraphs[0].operators[0].inputs = model.subgraphs[0].operators[0].inputs[:1]
+
+    with pytest.raises(DeployError, match=r"^layer 'layer0': PAD reads 1 tensors, expected 2$"):
+        quantized_graph_of(pack(model))
 
 
 def test_constants_outside_of_the_flatbuffer_are_refused() -> None:

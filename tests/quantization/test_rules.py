@@ -43,6 +43,10 @@ REFUSED = [
         ),
     ),
     (
+        op("MAX_POOL_2D", window=(1, 2**15)),
+        *([X], Y, "has window (1, 32768) and strides (1, 1); sides and strides are at most 32767"),
+    ),
+    (
         op("PAD", margins=((2**30, 0), (0, 0))),
         *([X], tensor("layer", (2**30 + 4, 4, 2))),
         "has a tensor (1073741828, 4, 2); sides and channels are at most 32767",
@@ -50,6 +54,11 @@ REFUSED = [
     (
         op("RESIZE_BILINEAR"),
         *([tensor("x", (1, 4, 2))], tensor("layer", (55, 4, 2))),
+        "cannot resize 1 pixels to 55; resize by less, or in two steps",
+    ),
+    (
+        op("RESIZE_BILINEAR"),
+        *([tensor("x", (4, 1, 2))], tensor("layer", (4, 55, 2))),
         "cannot resize 1 pixels to 55; resize by less, or in two steps",
     ),
     (op("PAD", margins=((0, -1), (0, 0))), [X], Y, "has the negative margins ((0, -1), (0, 0))"),

@@ -29,6 +29,7 @@ def test_the_files_of_a_run_have_the_promised_names() -> None:
         "metrics.json": run.metrics_path,
         "graph.json": run.graph_path,
         "export": run.export_dir,
+        "export/certificate.json": run.certificate_path,
         "evaluation/test": run.evaluation_dir("test"),
     }
 

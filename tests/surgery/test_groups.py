@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import pytest
 from tests.surgery.networks import group_of, layers, network
@@ -85,6 +88,25 @@ def test_channels_that_a_layer_of_unknown_content_reads_stay_whole() -> None:
     model = network(layers.Conv2D(4, 1, name="a"), Doubling(name="doubling"), layers.Conv2D(1, 1))
 
     assert group_of(model, "a").fixed == "doubling reads them, and what it does is unknown"
+
+
+class Applied(layers.Layer):
+    """A function that no configuration can hold."""
+
+    def __init__(self, function: Callable[[Any], Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.function = function
+
+    def call(self, inputs: Any) -> Any:
+        return self.function(inputs)
+
+
+def test_a_network_that_has_no_configuration_is_described_by_its_calls() -> None:
+    doubled = Applied(lambda values: 2 * values, name="doubled")
+    model = network(layers.Conv2D(4, 3, name="a"), doubled, layers.Conv2D(5, 1, name="b"), layers.Conv2D(1, 1))
+
+    assert group_of(model, "a").fixed == "doubled reads them, and what it does is unknown"
+    assert group_of(model, "b").fixed is None
 
 
 def test_a_layer_with_weights_of_unknown_content_is_named() -> None:

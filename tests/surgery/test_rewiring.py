@@ -48,6 +48,34 @@ def test_a_block_of_one_width_can_go_and_one_behind_an_upsampling_can_come_befor
     assert found["upsampling:c_depthwise"].text == "c_depthwise to c_out before up"
 
 
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
+@pytest.mark.parametrize("start", [layers.Conv2D, layers.SeparableConv2D])
+@pytest.mark.parametrize("largest", [None, 6.0])
+def test_chains_of_every_kind_come_before_every_upsampling(
+    interpolation: str, start: type[keras.layers.Layer], largest: float | None
+) -> None:
+    def steps() -> dict[str, keras.layers.Layer]:
+        chosen = [
+            layers.MaxPooling2D(name="pool"),
+            layers.UpSampling2D(interpolation=interpolation, name="up"),
+            start(4, 3, padding="same", name="mixer"),
+            layers.BatchNormalization(name="norm"),
+            layers.ReLU(largest, name="relu"),
+            layers.Conv2D(1, 1, name="head"),
+        ]
+        return {layer.name: layer for layer in chosen}
+
+    model, later = network(*steps().values()), steps()
+    expected = network(*(later[name] for name in ("pool", "mixer", "norm", "relu", "up", "head")))
+    for layer in expected.layers:
+        layer.set_weights(model.get_layer(layer.name).get_weights())
+
+    rewiring = by_name(model)["upsampling:mixer"]
+
+    assert rewiring == Rewiring("upsampling", ("mixer", "norm", "relu"), "up")
+    np.testing.assert_array_equal(output(rewired_model(model, rewiring)), output(expected))
+
+
 def test_without_a_block_the_network_is_that_of_its_other_layers() -> None:
     model = small()
     expected = network(

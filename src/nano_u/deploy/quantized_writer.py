@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from nano_u.deploy.aligned_builder import pack
 from nano_u.deploy.flatbuffer import load_schema
-from nano_u.deploy.schema_numbers import ACTIVATIONS, CHANNEL_AXIS, FILTER_AXIS, PADDINGS
-from nano_u.quantization import Kind, QuantizedGraph, QuantizedOp, QuantizedTensor
+from nano_u.deploy.schema_numbers import ACTIVATIONS, CHANNEL_AXIS, FILTER_AXIS, OPTION_CLASSES, PADDINGS
+from nano_u.quantization import QuantizedGraph, QuantizedOp, QuantizedTensor
 
 SCHEMA_VERSION = 3
 
@@ -143,11 +143,13 @@ class _Writer:
         ]
 
     def _options(self, op: QuantizedOp) -> Any:
-        """The schema's options of this kind, None where it has none to set."""
-        name = _OPTION_CLASSES.get(op.kind)
+        """The schema's options of this kind, None where it has none."""
+        name = OPTION_CLASSES.get(op.kind)
         if name is None:
             return None
-        options = getattr(self.schema, name)()
+        options = getattr(self.schema, f"{name}T")()
+        if op.kind in ("PAD", "QUANTIZE"):
+            return options
         if op.kind == "CONCATENATION":
             options.axis = CHANNEL_AXIS
         if op.kind in ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"):
@@ -162,18 +164,6 @@ class _Writer:
             options.strideH, options.strideW = op.strides
         options.fusedActivationFunction = ACTIVATIONS[op.activation]
         return options
-
-
-_OPTION_CLASSES: dict[Kind, str] = {
-    "ADD": "AddOptionsT",
-    "AVERAGE_POOL_2D": "Pool2DOptionsT",
-    "CONCATENATION": "ConcatenationOptionsT",
-    "CONV_2D": "Conv2DOptionsT",
-    "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptionsT",
-    "MAX_POOL_2D": "Pool2DOptionsT",
-    "RESIZE_BILINEAR": "ResizeBilinearOptionsT",
-    "RESIZE_NEAREST_NEIGHBOR": "ResizeNearestNeighborOptionsT",
-}
 
 
 def _version(op: QuantizedOp) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from nano_u.deploy.flatbuffer import TfliteGraph, TfliteTensor
 from nano_u.deploy.flatbuffer_layout import OPTIONS
 from nano_u.deploy.quantized_writer import SCHEMA_VERSION
+from nano_u.deploy.schema_numbers import OPTION_CLASSES
 from nano_u.errors import DeployError
 from nano_u.quantization import Kind
 
@@ -19,27 +20,26 @@ LARGEST_TENSOR = 2**31 - 1
 
 @dataclass(frozen=True)
 class _Operator:
-    """The latest version that LiteRT knows, the inputs (None: looked at elsewhere) and the class of the options."""
+    """The latest version that LiteRT knows, and the inputs (None: looked at elsewhere)."""
 
     version: int
     inputs: int | None
-    options: str | None = None
 
 
 _OPERATORS: Mapping[Kind, _Operator] = {
-    "ADD": _Operator(5, 2, "AddOptions"),
-    "AVERAGE_POOL_2D": _Operator(3, 1, "Pool2DOptions"),
-    "CONCATENATION": _Operator(7, None, "ConcatenationOptions"),
-    "CONV_2D": _Operator(8, None, "Conv2DOptions"),
-    "DEPTHWISE_CONV_2D": _Operator(6, None, "DepthwiseConv2DOptions"),
+    "ADD": _Operator(5, 2),
+    "AVERAGE_POOL_2D": _Operator(3, 1),
+    "CONCATENATION": _Operator(7, None),
+    "CONV_2D": _Operator(8, None),
+    "DEPTHWISE_CONV_2D": _Operator(6, None),
     "LOGISTIC": _Operator(3, 1),
-    "MAX_POOL_2D": _Operator(3, 1, "Pool2DOptions"),
-    "PAD": _Operator(6, 2, "PadOptions"),
-    "QUANTIZE": _Operator(6, 1, "QuantizeOptions"),
+    "MAX_POOL_2D": _Operator(3, 1),
+    "PAD": _Operator(6, 2),
+    "QUANTIZE": _Operator(6, 1),
     "RELU": _Operator(3, 1),
     "RELU6": _Operator(3, 1),
-    "RESIZE_BILINEAR": _Operator(4, 2, "ResizeBilinearOptions"),
-    "RESIZE_NEAREST_NEIGHBOR": _Operator(4, 2, "ResizeNearestNeighborOptions"),
+    "RESIZE_BILINEAR": _Operator(4, 2),
+    "RESIZE_NEAREST_NEIGHBOR": _Operator(4, 2),
 }
 
 
@@ -71,7 +71,7 @@ def check_operator(operator: Any, code: Any, kind: Kind, layer: str) -> None:
     if known.inputs is not None and len(operator.inputs) != known.inputs:
         raise DeployError(f"layer {layer!r}: {kind} reads {len(operator.inputs)} tensors, expected {known.inputs}")
     name = OPTIONS.get(operator.builtinOptionsType)
-    if operator.builtinOptionsType != 0 and (name is None or name != known.options):
+    if operator.builtinOptionsType != 0 and (name is None or name != OPTION_CLASSES.get(kind)):
         raise DeployError(f"layer {layer!r}: {kind} has the options of another operator")
     if operator.builtinOptions2Type != 0:
         raise DeployError(f"layer {layer!r}: {kind} has options that it does not know")

@@ -156,5 +156,5 @@ def _rows(architecture: Architecture, graph: DeployedGraph) -> tuple[LayerCost, 
             instructions=executed,
             layers=op.layers,
         )
-        for op, live, executed in zip(graph.ops, live_bytes(graph), instructions(architecture, graph), strict=True)
+        for op, live, executed in zip(graph.ops, live_bytes(graph), instructions(graph), strict=True)
     )

@@ -7,8 +7,9 @@ dense layers, pools and additions, identities disappear, and every convolution g
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Literal
 
 from nano_u.graph.record import Architecture, Node, Op, Shape
 
@@ -21,7 +22,8 @@ class DeployedOp:
     """One operator on the device.
 
     `name` names the operator and the tensor that it writes, and is the record's layer name. `layers` are all record
-    layers that it stands for. `weights` are stored as int8, `biases` as int32.
+    layers that it stands for. `window`, `strides` and `padding` are a layer's, or those of the half of one. `weights`
+    are stored as int8, `biases` as int32.
     """
 
     name: str
@@ -29,6 +31,9 @@ class DeployedOp:
     inputs: tuple[str, ...]
     output_shape: Shape
     layers: tuple[str, ...]
+    window: tuple[int, int] = (1, 1)
+    strides: tuple[int, int] = (1, 1)
+    padding: Literal["same", "valid"] = "same"
     macs: int = 0
     weights: int = 0
     biases: int = 0
@@ -146,36 +151,26 @@ def _operators(architecture: Architecture, draft: _Draft) -> list[DeployedOp]:
     """One operator, or two for a separable convolution and for a BatchNorm that nothing absorbs."""
     node = draft.node
     source = architecture.shapes[node.inputs[0]] if node.inputs else ()
-    result = architecture.shapes[node.name]
-    layers = tuple(draft.layers)
+    result, layers = architecture.shapes[node.name], tuple(draft.layers)
+    whole = DeployedOp(node.name, node.op, draft.inputs, result, layers, node.window, node.strides, node.padding)
     if node.op == "separable_conv2d":
         middle = (*result[:2], source[2])
-        return [
-            _weighted(f"{node.name}/depthwise", "depthwise_conv2d", draft.inputs, middle, (), node.window, source),
-            _weighted(node.name, "conv2d", (f"{node.name}/depthwise",), result, layers, (1, 1), middle),
-        ]
+        first = replace(whole, name=f"{node.name}/depthwise", op="depthwise_conv2d", output_shape=middle, layers=())
+        second = replace(whole, op="conv2d", inputs=(first.name,), window=(1, 1), strides=(1, 1))
+        return [_weighted(first, source), _weighted(second, middle)]
     if node.op == "batch_norm":
-        scaled = f"{node.name}/scale"
-        return [
-            DeployedOp(scaled, "batch_norm", draft.inputs, result, (), weights=result[-1]),
-            DeployedOp(node.name, "batch_norm", (scaled,), result, layers, weights=result[-1]),
-        ]
-    if node.op in WEIGHTED_OPS:
-        return [_weighted(node.name, node.op, draft.inputs, result, layers, node.window, source)]
-    return [DeployedOp(node.name, node.op, draft.inputs, result, layers, weights=node.parameters or 0)]
+        scaled = replace(whole, name=f"{node.name}/scale", layers=(), weights=result[-1])
+        return [scaled, replace(whole, inputs=(scaled.name,), weights=result[-1])]
+    return [_weighted(whole, source) if node.op in WEIGHTED_OPS else replace(whole, weights=node.parameters or 0)]
 
 
-def _weighted(
-    name: str,
-    op: Op,
-    inputs: tuple[str, ...],
-    result: Shape,
-    layers: tuple[str, ...],
-    window: tuple[int, int],
-    source: Shape,
-) -> DeployedOp:
-    """A convolution or dense operator; a transposed one multiplies once per input position, the others per output."""
-    per_channel = 1 if op == "depthwise_conv2d" else source[-1]
-    weights = window[0] * window[1] * per_channel * result[-1]
-    positions = elements(source[:-1] if op == "conv2d_transpose" else result[:-1])
-    return DeployedOp(name, op, inputs, result, layers, positions * weights, weights, result[-1])
+def _weighted(op: DeployedOp, source: Shape) -> DeployedOp:
+    """With the weights of a convolution or dense operator over `source`.
+
+    A transposed one multiplies once per input position, the others per output.
+    """
+    filters = op.output_shape[-1]
+    per_channel = 1 if op.op == "depthwise_conv2d" else source[-1]
+    weights = op.window[0] * op.window[1] * per_channel * filters
+    positions = elements(source[:-1] if op.op == "conv2d_transpose" else op.output_shape[:-1])
+    return replace(op, macs=positions * weights, weights=weights, biases=filters)

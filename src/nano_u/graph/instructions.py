@@ -3,8 +3,9 @@
 Its kernels work by fours: four filters read four inputs at a time, and what is left over costs more for each product.
 So work is counted in the same steps. What a step costs was fitted to the stages of 32 networks on an emulated core
 (`-O2`). Their totals come within 3 %, and within 10 % where pools or joined inputs make up much of the work; those of
-eight networks that were counted afterwards within 6 %. A small operator can be off by a half. Layers of unknown content
-count nothing, and where activations leave a part of int8 unused, as untrained networks' do, it is up to a fifth more.
+eight networks that were counted afterwards within 6 %. All of these are trained; where activations leave a part of
+int8 unused, as those of fresh networks do, it is up to a quarter more. A small operator can be off by a half: where a
+network adds only once, the compiler puts the addition in line, which takes little more than half as much.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import math
 
 from nano_u.graph.deployed import DeployedGraph, DeployedOp
-from nano_u.graph.record import Architecture, Node, Shape
+from nano_u.graph.record import Shape
 
 # A 1x1 convolution, per pixel. A window is gathered first, and is then one pixel of more channels.
 _PIXEL = 25.0
@@ -40,49 +41,32 @@ _MEAN_OF_FOUR, _PIXEL_OF_MEANS = 23.0, 31.0
 _LOOKED_UP = 6.6
 
 
-def instructions(architecture: Architecture, graph: DeployedGraph) -> tuple[int, ...]:
-    """One number per operator of `graph`, the deployed form of `architecture`.
+def instructions(graph: DeployedGraph) -> tuple[int, ...]:
+    """One number per operator of `graph`.
 
-    Operators that only say where values are (concatenation, nearest upsampling) count nothing, nor do layers of unknown
-    content. For those that the C does not compute it is what like ones would take.
+    Operators that only say where values are (concatenation, nearest upsampling) count nothing, nor do those that the C
+    does not compute and layers of unknown content.
     """
     shapes = dict(zip(graph.inputs, graph.input_shapes, strict=True))
     shapes |= {op.name: op.output_shape for op in graph.ops}
-    return tuple(
-        0 if op.op == "opaque" else round(_of_operator(_node_of(architecture, op), op, shapes[op.inputs[0]]))
-        for op in graph.ops
-    )
+    return tuple(0 if op.op == "opaque" else round(_of_operator(op, shapes[op.inputs[0]])) for op in graph.ops)
 
 
-def _node_of(architecture: Architecture, op: DeployedOp) -> Node:
-    """The layer that an operator comes from, or the half of one."""
-    return architecture.by_name[op.layers[0] if op.layers else op.name.rpartition("/")[0]]
-
-
-def _of_operator(node: Node, op: DeployedOp, source: Shape) -> float:
+def _of_operator(op: DeployedOp, source: Shape) -> float:
     values, channels = math.prod(op.output_shape), op.output_shape[-1]
-    pixels, taps = values // channels, math.prod(node.window)
+    pixels, taps = values // channels, math.prod(op.window)
     if op.op == "depthwise_conv2d":
-        return pixels * (_depthwise_3x3(channels) if node.window == (3, 3) else _depthwise(taps, channels))
+        return pixels * (_depthwise_3x3(channels) if op.window == (3, 3) else _depthwise(taps, channels))
     if op.op == "conv2d":
-        window = 1 if node.op == "separable_conv2d" else taps
-        return pixels * (_gathered(window, source[-1]) + _mixed(window * source[-1], channels))
-    if op.op == "dense":
-        return pixels * _mixed(source[-1], channels)
-    if op.op == "conv2d_transpose":
-        return math.prod(source[:-1]) * _mixed(source[-1], taps * channels)
-    if op.op == "max_pool2d" and _takes_values_as_they_come(node, source):
+        return pixels * (_gathered(taps, source[-1]) + _mixed(taps * source[-1], channels))
+    if op.op == "max_pool2d" and _takes_values_as_they_come(op, source):
         return _LARGEST_SO_FAR * values * taps
     if op.op in ("max_pool2d", "average_pool2d"):
         return _POOLED * values * taps
-    if op.op == "global_average_pool2d":
-        return _POOLED * math.prod(source)
     if op.op == "add":
         return pixels * _PIXEL_OF_SUMS + values * _SUM
     if op.op == "upsample_bilinear":
         return pixels * _PIXEL_OF_MEANS + values * _MEAN_OF_FOUR
-    if op.op == "batch_norm":
-        return values * _DEPTHWISE_VALUE
     return values * _LOOKED_UP if op.op in ("relu", "relu6", "sigmoid") else 0.0
 
 
@@ -107,9 +91,7 @@ def _depthwise(taps: int, channels: int) -> float:
     return _PIXEL + _gathered(taps, channels) + channels * (_DEPTHWISE_VALUE + taps * _DEPTHWISE_PRODUCT)
 
 
-def _takes_values_as_they_come(node: Node, source: Shape) -> bool:
+def _takes_values_as_they_come(op: DeployedOp, source: Shape) -> bool:
     """Whether windows neither overlap nor reach over the sides."""
-    is_whole = node.padding == "valid" or all(
-        size % step == 0 for size, step in zip(source[:2], node.strides, strict=True)
-    )
-    return node.window == node.strides and is_whole
+    is_whole = op.padding == "valid" or all(size % step == 0 for size, step in zip(source[:2], op.strides, strict=True))
+    return op.window == op.strides and is_whole

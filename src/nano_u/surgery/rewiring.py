@@ -60,17 +60,18 @@ def rewirings(model: keras.Model) -> tuple[Rewiring, ...]:
 
 def rewired_model(model: keras.Model, rewiring: Rewiring) -> keras.Model:
     """A new functional model, not compiled, with the weights of `model`, which is not changed."""
-
     skipped = rewiring.chain if rewiring.upsampling is None else (rewiring.upsampling,)
+    held: dict[str, Any] = {}
 
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
         if layer.name in skipped:
+            held[layer.name] = layer
             return args[0]
         result = layer(*args, **kwargs)
-        return upsampling(result) if upsampling is not None and layer.name == rewiring.chain[-1] else result
+        if rewiring.upsampling is None or layer.name != rewiring.chain[-1]:
+            return result
+        return held[rewiring.upsampling](result)
 
-    late = None if rewiring.upsampling is None else model.get_layer(rewiring.upsampling)
-    upsampling: Any = None if late is None else type(late).from_config(late.get_config())
     return rebuilt_model(model, {}, {}, call=call)
 
 
