@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import re
 import shutil
@@ -12,14 +13,16 @@ import pytest
 from PIL import Image
 from tests.codegen.networks import nano_u_graph
 
+import nano_u.workflows.bundle_folder as bundle_folder
 import nano_u.workflows.c_export as c_export
+import nano_u.workflows.device_inputs as device_inputs
 import nano_u.workflows.witnesses as witnesses
 from nano_u.cli.main import main
 from nano_u.deploy import AffineQuantization, ReferenceModel, int8_threshold, write_tflite
 from nano_u.errors import BudgetError, DeployError
 from nano_u.graph import chips
 from nano_u.graph.chips import CHIPS, get_chip
-from nano_u.reporting.certificate import Certificate, read_certificate
+from nano_u.reporting.certificate import Certificate, Witness, read_certificate
 from nano_u.toolchain import CORES, HOST_COMPILERS, StreamingSources, available, unavailable
 from nano_u.workflows.c_export import CBundle
 
@@ -77,6 +80,12 @@ def test_everything_that_computed_gave_the_bytes_of_the_reference_kernels(export
 )
 def test_a_compiler_is_named_without_its_packaging(version: str, short: str) -> None:
     assert witnesses.short_version(version) == short
+
+
+def test_a_core_is_called_emulated_only_where_it_is() -> None:
+    places = [witnesses.place_of(target) for target in ("host", "cortex-m7", "cortex-m0plus")]
+
+    assert places == ["this machine", "emulated cortex-m7", "cortex-m0plus code on an emulated cortex-m3"]
 
 
 def test_memory_is_that_of_the_compiled_state_and_far_below_an_interpreters(exported: tuple[Path, Path]) -> None:
@@ -257,6 +266,68 @@ def test_a_certificate_that_names_too_few_files_proves_nothing(
     assert "does not name all files" in capsys.readouterr().err
 
 
+def test_verify_tells_the_counts_of_what_it_computed(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = bundle / "certificate.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({**record, "real_inputs": 10**6, "random_inputs": 10**7, "macs": 10**12}))
+    assert c_export.verify_bundle(bundle).macs == record["macs"]
+
+    assert main(["verify", str(bundle)]) == 0
+
+    assert "gave the same bytes on up to 4 images and 20 random inputs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"images": 0, "real": 0, "frames": None}, "holds 0 inputs, of these 0 images"),
+        ({"real": 25}, "holds 24 inputs, of these 25 images"),
+        ({"real": -1}, "holds 24 inputs, of these -1 images"),
+        ({"real": 3}, "holds 4 camera pictures of 3 images"),
+        ({"frames": 0}, "holds 0 camera pictures of 4 images"),
+        ({"frames": None}, "holds no camera pictures"),
+        ({"images": None}, "cannot be read ('images')"),
+    ],
+)
+def test_inputs_that_prove_less_than_is_told_are_refused(
+    bundle: Path, changed: dict[str, int | None], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with np.load(bundle / "inputs.npz") as arrays:
+        kept = {name: array for name, array in arrays.items() if changed.get(name, 0) is not None}
+    for name in changed.keys() & kept.keys():
+        kept[name] = np.array(changed[name]) if name == "real" else kept[name][: changed[name]]
+    np.savez_compressed(bundle / "inputs.npz", **kept)
+    record = json.loads((bundle / "certificate.json").read_text())
+    record["files_sha256"]["inputs.npz"] = hashlib.sha256((bundle / "inputs.npz").read_bytes()).hexdigest()
+    (bundle / "certificate.json").write_text(json.dumps(record))
+
+    assert main(["verify", str(bundle)]) == 1
+
+    assert f"inputs.npz: {said}" in capsys.readouterr().err
+
+
+def test_no_more_camera_pictures_are_kept_and_certified_than_verify_reads(
+    exported: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, folder = str(exported[0] / "export" / "model.tflite"), tmp_path / "c"
+    limit = device_inputs.NPZ_HEADERS + (24 + 3) * 16 * 16 * 3
+    for module in (device_inputs, bundle_folder):
+        monkeypatch.setattr(module, "MOST_INPUT_BYTES", limit)
+
+    assert main(["export", model, "--c", str(folder)]) == 0
+
+    row = next(one for one in certificate_of(folder).witnesses if one.name.startswith("C from camera bytes"))
+    assert row.name.startswith("C from camera bytes (3 of 4 fit inputs.npz), ")
+    assert (row.inputs, row.equal) == (3, True)
+    assert main(["verify", str(folder)]) == 0
+    monkeypatch.setattr(bundle_folder, "MOST_INPUT_BYTES", limit - device_inputs.NPZ_HEADERS)
+    capsys.readouterr()
+    assert main(["verify", str(folder)]) == 1
+    assert f"inputs.npz: cannot be read (unpacks to more than {limit - device_inputs.NPZ_HEADERS:,} bytes" in (
+        capsys.readouterr().err
+    )
+
+
 def test_readme_and_build_files_are_the_owners_to_change(bundle: Path) -> None:
     for name in ("README.md", "CMakeLists.txt", "library.properties"):
         (bundle / name).write_text("mine\n")
@@ -265,7 +336,7 @@ def test_readme_and_build_files_are_the_owners_to_change(bundle: Path) -> None:
 
 
 def test_what_is_no_bundle_is_not_written_over(
-    exported: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    exported: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tflite = str(exported[0] / "export" / "model.tflite")
     mine = tmp_path / "firmware"
@@ -276,6 +347,9 @@ def test_what_is_no_bundle_is_not_written_over(
     assert "holds other files" in capsys.readouterr().err
     assert main(["export", tflite, "--c", str(mine / "README.md")]) == 1
     assert "is a file" in capsys.readouterr().err
+    monkeypatch.setattr(c_export, "witnesses", lambda *arguments, **options: pytest.fail("proven for nothing"))
+    assert main(["export", tflite, "--c", str(mine / "README.md" / "a" / "c")]) == 1
+    assert f"{mine / 'README.md'}: is a file" in capsys.readouterr().err
     assert [path.read_text() for path in mine.iterdir()] == ["mine\n"]
 
 
@@ -360,6 +434,25 @@ def test_a_tflite_without_data_is_proven_on_noise(
     assert main(["verify", str(tmp_path / "c")]) == 0
 
 
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        (["--camera", "rgb888"], "--camera"),
+        (["--split", "test"], "--split"),
+        (["--crop", "0,0,99,99", "--camera", "yuyv"], "--camera, --crop"),
+    ],
+)
+def test_what_is_about_images_needs_them(
+    exported: tuple[Path, Path], tmp_path: Path, given: list[str], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = Path(shutil.copy(exported[0] / "export" / "model.tflite", tmp_path / "alone.tflite"))
+
+    assert main(["export", str(alone), "--c", str(tmp_path / "c"), *given]) == 2
+
+    assert f"{named}: about images, and {alone} has none; add --data DIR" in capsys.readouterr().err
+    assert not (tmp_path / "c").exists()
+
+
 def test_images_of_several_sizes_are_no_cameras(
     exported: tuple[Path, Path], tiny_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -411,6 +504,38 @@ def test_a_chip_that_has_too_little_is_told_with_the_numbers(bundle: Path) -> No
         CBundle(bundle, certificate, chip=dataclasses.replace(just, flash_bytes=memory.flash_bytes - 1)).raise_unfit()
 
 
+def test_how_a_chip_fits_says_on_which_core_stack_and_code_were_measured(bundle: Path) -> None:
+    certificate = certificate_of(bundle)
+    readme = (bundle / "README.md").read_text()
+
+    if certificate.memory.stack_bytes is None:
+        pytest.skip("no core can be emulated")
+    fit = CBundle(bundle, certificate, chip=get_chip("esp32s3")).fit
+    assert fit is not None
+    assert "bytes of RAM with stack (emulated cortex-m7), " in fit
+    assert fit.endswith("bytes of flash with code (emulated cortex-m7, without memcpy and memset)")
+    assert f"{certificate.memory.stack_bytes:,} stack (emulated cortex-m7) |" in readme
+    assert f"{certificate.memory.code_bytes:,} code (emulated cortex-m7, without memcpy and memset) |" in readme
+
+
+def test_the_deepest_stack_and_the_longest_code_may_be_of_two_cores(
+    exported: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found(*arguments: object, **options: object) -> tuple[Witness, ...]:
+        costs = [(200, 5_000, "a"), (300, 4_000, "b"), (None, None, "here")]
+        return tuple(
+            Witness(place, 1, "", True, stack_bytes=stack, code_bytes=code, of_c=True, place=place)
+            for stack, code, place in costs
+        )
+
+    monkeypatch.setattr(c_export, "witnesses", found)
+    assert main(["export", str(exported[0] / "export" / "model.tflite"), "--c", str(tmp_path / "c")]) == 0
+
+    memory = certificate_of(tmp_path / "c").memory
+    assert (memory.stack_bytes, memory.stack_place) == (300, "b")
+    assert (memory.code_bytes, memory.code_place) == (5_000, "a")
+
+
 def test_how_a_chip_fits_says_what_was_not_measured(bundle: Path) -> None:
     certificate = certificate_of(bundle)
     unmeasured = dataclasses.replace(certificate.memory, stack_bytes=None, code_bytes=None)
@@ -430,6 +555,42 @@ def test_an_exported_tflite_keeps_its_name_and_threshold(exported: tuple[Path, P
 
     assert (facts.name, facts.threshold) == (record["model"], record["int8_threshold"])
     assert c_export.facts_beside(tmp_path / "alone.tflite").name == "alone"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("model", 5),
+        ("int8_threshold", "many"),
+        ("int8_threshold", True),
+        ("int8_threshold", 1.5),
+        ("probability_threshold", "x"),
+        ("probability_threshold", 1.5),
+        ("probability_threshold", None),
+    ],
+)
+def test_a_damaged_record_of_an_exported_tflite_is_refused_by_its_key(
+    exported: tuple[Path, Path], tmp_path: Path, key: str, value: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("model.tflite", "export.json"):
+        shutil.copy(exported[0] / "export" / name, tmp_path)
+    record = json.loads((tmp_path / "export.json").read_text())
+    (tmp_path / "export.json").write_text(json.dumps({**record, key: value}))
+
+    assert main(["export", str(tmp_path / "model.tflite"), "--c", str(tmp_path / "c")]) == 1
+
+    assert f"export.json: {key} is {value!r}, which no export writes" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["[]", "{", "{}"])
+def test_what_is_no_record_is_said_and_the_files_own_name_used(
+    exported: tuple[Path, Path], tmp_path: Path, content: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    tflite = Path(shutil.copy(exported[0] / "export" / "model.tflite", tmp_path / "alone.tflite"))
+    (tmp_path / "export.json").write_text(content)
+
+    assert c_export.facts_beside(tflite) == c_export.ExportFacts("alone")
+    assert "export.json: is no record of alone.tflite" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -493,7 +654,7 @@ def test_the_default_network_is_proven_with_every_compiler_and_on_every_core(tmp
     assert all(one.equal for one in ran.values())
     for core in CORES:
         if unavailable(core) is None:
-            (witness,) = (one for name, one in ran.items() if f"emulated {core.name}," in name)
+            (witness,) = (one for name, one in ran.items() if f"C, {witnesses.place_of(core.name)}," in name)
             assert witness.inputs == 20
             assert (witness.stack_bytes or 0) < 1024
     assert certificate.memory.ram_bytes <= 27 * 1024

@@ -160,6 +160,14 @@ def test_what_was_not_measured_is_missing_and_not_zero() -> None:
     }
 
 
+def test_stack_and_code_are_told_with_the_core_that_they_were_measured_on() -> None:
+    memory = dataclasses.replace(MEMORY, stack_place="emulated cortex-m3", code_place="emulated cortex-m7")
+
+    rows = dict(memory_table(memory).rows)
+    assert rows["worst stack (emulated cortex-m3)"] == "524"
+    assert rows["code in flash (emulated cortex-m7, without memcpy and memset)"] == "4,276"
+
+
 def test_the_stage_table_adds_up() -> None:
     table = stage_table(small_certificate().stages)
 

@@ -53,9 +53,9 @@ class CertifiedMemory:
     """Bytes: what the C takes, beside what an interpreter would.
 
     `state_bytes` are all that changes between calls, `camera_bytes` those of the camera's preprocessing with the row
-    that it makes, `constant_bytes` the tables in flash. `stack_bytes` is the deepest
-    over all emulated cores, `code_bytes` the largest; None where no core was emulated. `arena_bytes` is what TensorFlow
-    Lite Micro records; None without it.
+    that it makes, `constant_bytes` the tables in flash. `stack_bytes` is the deepest over all emulated cores,
+    `code_bytes` the largest, without the library functions that the C calls; None where no core was emulated.
+    `stack_place` and `code_place` say on which. `arena_bytes` is what TensorFlow Lite Micro records; None without it.
     """
 
     state_bytes: Count
@@ -65,6 +65,18 @@ class CertifiedMemory:
     code_bytes: Count | None
     live_bytes: Count
     arena_bytes: Count | None
+    stack_place: str | None = None
+    code_place: str | None = None
+
+    @property
+    def stack_on(self) -> str:
+        """` (emulated cortex-m7)`, to be said behind the stack; nothing where it is not known."""
+        return "" if self.stack_place is None else f" ({self.stack_place})"
+
+    @property
+    def code_on(self) -> str:
+        """` (emulated cortex-m7, without memcpy and memset)`, to be said behind the code; nothing where not known."""
+        return "" if self.code_place is None else f" ({self.code_place}, without memcpy and memset)"
 
     @property
     def ram_lacks(self) -> str:
@@ -120,8 +132,9 @@ class DeviceAccuracy:
 class Certificate:
     """What is in `certificate.json`.
 
-    `files_sha256` are the bundle's files that the proof is about, by their paths in it. `expected_sha256` are the
-    outputs of the reference kernels on all inputs.
+    `files_sha256` are the bundle's files that the proof is about, by their paths in it, `other_sha256` those that their
+    owner may change, as this export writes them. `expected_sha256` are the outputs of the reference kernels on all
+    inputs.
     """
 
     model: str
@@ -138,6 +151,7 @@ class Certificate:
     stages: tuple[StageRow, ...] = ()
     format: Annotated[int, Field(ge=FORMAT, le=FORMAT)] = FORMAT
     environment: dict[str, str] = field(default_factory=dict)
+    other_sha256: dict[str, str] = field(default_factory=dict)
 
     @property
     def tflite_sha256(self) -> str | None:
@@ -228,10 +242,10 @@ def memory_table(memory: CertifiedMemory) -> Table:
     rows = [
         ("state of the network", count(memory.state_bytes)),
         *([("state of the camera", count(memory.camera_bytes))] if memory.camera_bytes else []),
-        ("worst stack", MISSING if memory.stack_bytes is None else count(memory.stack_bytes)),
+        (f"worst stack{memory.stack_on}", MISSING if memory.stack_bytes is None else count(memory.stack_bytes)),
         (f"RAM{memory.ram_lacks or ' in all'}", count(memory.ram_bytes)),
         ("constants in flash", count(memory.constant_bytes)),
-        ("code in flash", MISSING if memory.code_bytes is None else count(memory.code_bytes)),
+        (f"code in flash{memory.code_on}", MISSING if memory.code_bytes is None else count(memory.code_bytes)),
         ("for comparison: all live tensors at the peak", count(memory.live_bytes)),
         (
             "for comparison: arena that TensorFlow Lite Micro records on this machine",

@@ -47,8 +47,7 @@ from nano_u.workflows.bundle_folder import (
     certified_files,
     check_folder,
     inputs_of,
-    write_certificate,
-    write_files,
+    write_bundle,
 )
 from nano_u.workflows.device_inputs import DeviceInputs, device_inputs, noise_alone
 from nano_u.workflows.evaluate import through_camera
@@ -67,11 +66,11 @@ REAL_INPUTS_FULL, RANDOM_INPUTS_FULL = 80, 20
 class ProofOptions:
     """What a bundle is proven on and must fit: images of `data` (the run's own) as a camera sends them in `pixels`.
 
-    `crop` is the part of its pictures that the network sees, all by default. `full` tries all compilers, optimisations,
-    sanitizers and emulated cores, on more inputs.
+    `pixels` are rgb888 by default, and `crop` is the part of its pictures that the network sees, all by default. `full`
+    tries all compilers, optimisations, sanitizers and emulated cores, on more inputs.
     """
 
-    pixels: PixelName = "rgb888"
+    pixels: PixelName | None = None
     crop: Crop | None = None
     chip: Chip | None = None
     full: bool = False
@@ -96,15 +95,16 @@ class CBundle:
 
     @property
     def fit(self) -> str | None:
-        """How much of the chip it takes, and what was not measured; None without a chip."""
+        """How much of the chip it takes, and where stack and code were measured if they were; None without a chip."""
         if self.chip is None:
             return None
         memory = self.certificate.memory
         unmeasured = ", which was not measured here"
-        ram, flash = (f"{lacks}{unmeasured}" if lacks else "" for lacks in (memory.ram_lacks, memory.flash_lacks))
+        stack = f"{memory.ram_lacks}{unmeasured}" if memory.ram_lacks else f" with stack{memory.stack_on}"
+        code = f"{memory.flash_lacks}{unmeasured}" if memory.flash_lacks else f" with code{memory.code_on}"
         return (
-            f"{self.chip.name}: {memory.ram_bytes:,} of {self.chip.arena_bytes:,} bytes of RAM{ram}, "
-            f"{memory.flash_bytes:,} of {self.chip.flash_bytes:,} bytes of flash{flash}"
+            f"{self.chip.name}: {memory.ram_bytes:,} of {self.chip.arena_bytes:,} bytes of RAM{stack}, "
+            f"{memory.flash_bytes:,} of {self.chip.flash_bytes:,} bytes of flash{code}"
         )
 
     def raise_unfit(self) -> None:
@@ -144,9 +144,10 @@ def export_c(
     `accuracy` goes into the certificate. A proof that fails is written too, and told by `CBundle.raise_unfit`; where
     none can be made, nothing is written.
 
-    Raises DeployError for a folder that holds something else, and where the C does not compile.
+    Raises DeployError for a folder that holds something else, for inputs too large to be kept, and where the C does not
+    compile.
     """
-    graph = plan.graph
+    inputs, graph = inputs.that_fit(), plan.graph
     sources = generate_c(plan, facts.name)
     camera = None if inputs.camera is None else (inputs.camera, _camera_sources(graph, inputs.camera, sources.name))
     subject = _subject(tflite, graph, sources, None if camera is None else camera[1], inputs)
@@ -169,7 +170,7 @@ def export_c(
     certificate = Certificate(
         model=facts.name,
         c_name=sources.name,
-        files_sha256=write_files(folder, texts, tflite, inputs),
+        files_sha256={},
         real_inputs=inputs.real,
         random_inputs=len(inputs.images) - inputs.real,
         expected_sha256=sha256_of(expected),
@@ -181,7 +182,7 @@ def export_c(
         stages=stages,
         environment=environment,
     )
-    write_certificate(folder, certificate)
+    certificate = write_bundle(folder, texts, tflite, inputs, certificate)
     return CBundle(folder, certificate, inputs.no_camera, chip)
 
 
@@ -206,10 +207,15 @@ def bundle_model(
     """`export_c` of the int8 file `tflite` of `model`, proven on images of its data as the device's camera sends them.
 
     Without data (a `.tflite` outside of a run) it is proven on noise alone. Raises as `export_c`; DeployError, naming
-    the layer, for a network that cannot be streamed; DataError or ConfigError where data is named and cannot be read.
+    the layer, for a network that cannot be streamed; DataError or ConfigError where data is named and cannot be read;
+    ConfigError for a camera, crop or split without data.
     """
     check_folder(folder)
     source = find_model(model, data=options.data, overrides=options.overrides)
+    about_images = {"--camera": options.pixels, "--crop": options.crop, "--split": options.split}
+    names = [name for name, value in about_images.items() if value is not None]
+    if names and source.config.data is None:
+        raise ConfigError(f"{', '.join(names)}: about images, and {model} has none; add --data DIR")
     content = tflite.read_bytes()
     plan = plan_streaming(quantized_graph_of(content))  # refuses before any image is read
     target = plan.graph.by_name[plan.graph.input]
@@ -220,7 +226,7 @@ def bundle_model(
         splits = source.load_data(target.shape, done)
         split = accuracy_split(splits, options.split)
         some = split_of(splits, split).spread(real)
-        inputs = device_inputs(target, source, split, some, options.pixels, options.crop)
+        inputs = device_inputs(target, source, split, some, options.pixels or "rgb888", options.crop)
         if inputs.camera is not None:
             accuracy = _accuracy(source, tflite, plan.graph, split, splits, inputs.camera, facts.probability_threshold)
     bundle = export_c(
@@ -240,15 +246,29 @@ def bundle_model(
 
 
 def facts_beside(tflite: Path) -> ExportFacts:
-    """What the record beside an exported `.tflite` says of it; its file's name and 0.5 where there is none."""
+    """What the record beside an exported `.tflite` says of it; its file's name and 0.5 where none is about it.
+
+    Raises DeployError, naming the key, for a record of this file that is damaged.
+    """
     path = tflite.parent / "export.json"
     try:
         record = read_json(path)
-        if record["sha256"] == hashlib.sha256(tflite.read_bytes()).hexdigest():
-            return ExportFacts(record["model"], record["int8_threshold"], record["probability_threshold"])
-    except (NanoUError, KeyError, TypeError):
-        logger.debug("%s: no record of %s", path, tflite)
-    return ExportFacts(tflite.stem)
+        if record["sha256"] != hashlib.sha256(tflite.read_bytes()).hexdigest():
+            return ExportFacts(tflite.stem)
+    except (NanoUError, KeyError, TypeError) as error:
+        if path.is_file():
+            logger.warning("%s: is no record of %s, whose own name is used (%s)", path, tflite.name, error)
+        return ExportFacts(tflite.stem)
+    name, threshold, probability = map(record.get, ("model", "int8_threshold", "probability_threshold"))
+    right = {
+        "model": isinstance(name, str),
+        "int8_threshold": threshold is None or type(threshold) is int,
+        "probability_threshold": type(probability) in (int, float) and 0 <= probability <= 1,
+    }
+    if not all(right.values()):
+        wrong = next(key for key, is_right in right.items() if not is_right)
+        raise DeployError(f"{path}: {wrong} is {record.get(wrong)!r:.40}, which no export writes; export again")
+    return ExportFacts(name, threshold, probability)
 
 
 def verify_bundle(folder: Path, *, full: bool = False, progress: Progress | None = None) -> Certificate:
@@ -265,12 +285,21 @@ def verify_bundle(folder: Path, *, full: bool = False, progress: Progress | None
         header, source = texts[f"src/{name}_camera.h"], texts[f"src/{name}_camera.c"]
         camera = CameraSources(header, source, 0, 0)
     inputs = inputs_of(files[INPUTS], folder / INPUTS)
-    subject = _subject(files[MODEL], quantized_graph_of(files[MODEL]), sources, camera, inputs)
+    if (camera is None) != (inputs.frames is None):
+        raise DeployError(f"{folder / INPUTS}: holds no camera pictures, or some without a camera; export again")
+    plan = plan_streaming(quantized_graph_of(files[MODEL]))
+    subject = _subject(files[MODEL], plan.graph, sources, camera, inputs)
     expected = expected_outputs(subject)
     found = witnesses(subject, expected, full=full, progress=progress)
     if sha256_of(expected) != before.expected_sha256:
         found = (*found, Witness("the certificate's own outputs", len(expected), before.expected_sha256, False))
-    return replace(before, witnesses=found)
+    return replace(
+        before,
+        real_inputs=inputs.real,
+        random_inputs=len(inputs.images) - inputs.real,
+        macs=multiply_accumulates(plan),
+        witnesses=found,
+    )
 
 
 def raise_broken(folder: Path, certificate: Certificate) -> None:
@@ -343,8 +372,8 @@ def _memory(
     found: tuple[Witness, ...],
 ) -> CertifiedMemory:
     """Stack and code are those of the largest build, the camera's part in it where there is a camera."""
-    stacks = [one.stack_bytes for one in found if one.stack_bytes is not None]
-    codes = [one.code_bytes for one in found if one.code_bytes is not None]
+    deepest = max(found, key=lambda one: -1 if one.stack_bytes is None else one.stack_bytes)
+    longest = max(found, key=lambda one: -1 if one.code_bytes is None else one.code_bytes)
     constants = [one.constant_bytes for one in found if one.constant_bytes is not None]
     _, width, channels = plan.graph.by_name[plan.graph.input].shape
     tables = plan.memory.constant_bytes + (0 if camera is None else camera[1].table_bytes)
@@ -352,10 +381,12 @@ def _memory(
         state_bytes=plan.memory.state_bytes,
         camera_bytes=0 if camera is None else camera[1].state_bytes + width * channels,
         constant_bytes=max(constants, default=tables),
-        stack_bytes=max(stacks, default=None),
-        code_bytes=max(codes, default=None),
+        stack_bytes=deepest.stack_bytes,
+        code_bytes=longest.code_bytes,
         live_bytes=summarise_tflite(tflite).peak_activation_bytes,
         arena_bytes=MicroModel(tflite).arena_bytes if micro_available() else None,
+        stack_place=None if deepest.stack_bytes is None else deepest.place,
+        code_place=None if longest.code_bytes is None else longest.place,
     )
 
 
@@ -373,8 +404,8 @@ def _stages(plan: StreamingPlan, instructions: Mapping[int, int]) -> tuple[Stage
 
 
 def _memory_rows(memory: CertifiedMemory) -> list[tuple[str, str]]:
-    stack = "" if memory.stack_bytes is None else f", of these {memory.stack_bytes:,} stack"
-    code = "" if memory.code_bytes is None else f", of these {memory.code_bytes:,} code"
+    stack = "" if memory.stack_bytes is None else f", of these {memory.stack_bytes:,} stack{memory.stack_on}"
+    code = "" if memory.code_bytes is None else f", of these {memory.code_bytes:,} code{memory.code_on}"
     return [("RAM", f"{memory.ram_bytes:,} bytes{stack}"), ("flash", f"{memory.flash_bytes:,} bytes{code}")]
 
 

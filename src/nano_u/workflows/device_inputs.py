@@ -13,19 +13,25 @@ from nano_u.data.camera import CameraFormat, Crop
 from nano_u.data.camera_device import byte_table, received_input
 from nano_u.data.decode import decode_image
 from nano_u.data.pixel_names import PixelName
-from nano_u.errors import ConfigError, DataError
+from nano_u.errors import ConfigError, DataError, DeployError
 from nano_u.quantization import QuantizedTensor
 from nano_u.workflows.source import ModelSource
 
 NOISE_SEED = 0
+
+MOST_INPUT_BYTES = 2**30
+"""What an `inputs.npz` may unpack to: more is refused where it is read."""
+
+NPZ_HEADERS = 4096
+"""Room for what the file holds beside its two large arrays."""
 
 
 @dataclass(frozen=True)
 class DeviceInputs:
     """int8 inputs `(n, height, width, channels)`, the `real` ones first.
 
-    `frames`, int8 `(m, camera rows, bytes per row, 1)`, are what `camera` sent of the first m; without a camera
-    `no_camera` says why.
+    `frames`, int8 `(m, camera rows, bytes per row, 1)` with 0 < m <= real, are what `camera` sent of the first m;
+    without a camera `no_camera` says why.
     """
 
     images: npt.NDArray[np.int8]
@@ -40,6 +46,17 @@ class DeviceInputs:
         ends = [np.full((1, *shape), value, np.int8) for value in (-128, 127)][:count]
         noise = np.random.default_rng(NOISE_SEED).integers(-128, 128, (max(0, count - 2), *shape)).astype(np.int8)
         return replace(self, images=np.concatenate([self.images, *ends, noise]))
+
+    def that_fit(self) -> DeviceInputs:
+        """The same with as many `frames` as `inputs.npz` may hold; DeployError where not one fits beside the images."""
+        room = MOST_INPUT_BYTES - NPZ_HEADERS - self.images.nbytes
+        one = 0 if self.frames is None else self.frames[0].nbytes
+        if room < one:
+            what = f"{len(self.images)} inputs of the network" + (" and a picture of the camera" if one else "")
+            raise DeployError(
+                f"{what} take more than the {MOST_INPUT_BYTES:,} bytes of an inputs.npz; make them smaller"
+            )
+        return self if self.frames is None else replace(self, frames=self.frames[: room // one])
 
 
 def noise_alone(target: QuantizedTensor, no_camera: str) -> DeviceInputs:

@@ -30,6 +30,9 @@ from nano_u.toolchain import (
 )
 
 QUICK_CORE = "cortex-m7"
+EMULATED_AS = {"cortex-m0plus": "cortex-m3"}
+"""Cores that no emulated board has, each with the one on which its code is run instead."""
+
 STAGE_HOOK = "nano_u_stage"
 """The function by which the emulated board's program learns which stage runs."""
 
@@ -56,6 +59,12 @@ class Subject:
     real: int
     behind_camera: StreamingSources | None = None
     frames: Images | None = None
+
+    @property
+    def camera_name(self) -> str:
+        """Of the C behind its camera, in a row; says where only some of the images are kept as the camera sent them."""
+        kept = self.real if self.frames is None else len(self.frames)
+        return "C from camera bytes" + ("" if kept == self.real else f" ({kept} of {self.real} fit inputs.npz)")
 
 
 def expected_outputs(subject: Subject) -> Images:
@@ -128,7 +137,7 @@ def _host(subject: Subject, expected: Images, *, full: bool) -> Iterator[Witness
     if subject.behind_camera is not None and subject.frames is not None:
         masks = expected[: len(subject.frames)]
         for row in host_matrix(subject.behind_camera, subject.frames, masks, full=full):
-            yield _of_row(row, "C from camera bytes", len(subject.frames))
+            yield _of_row(row, subject.camera_name, len(subject.frames))
 
 
 def _emulated(subject: Subject, expected: Images, *, full: bool) -> Iterator[Witness]:
@@ -139,13 +148,21 @@ def _emulated(subject: Subject, expected: Images, *, full: bool) -> Iterator[Wit
     if subject.behind_camera is not None and subject.frames is not None:
         some = subject.frames[: len(chosen) // 2]
         for row in emulated_matrix(subject.behind_camera, some, expected[: len(some)], cores=cores):
-            yield _of_row(row, "C from camera bytes", len(some))
+            yield _of_row(row, subject.camera_name, len(some))
 
 
 def emulated_inputs(count: int, real: int, most: int) -> list[int]:
     """At most `most` of `count` inputs: as many images, which come first, as noise, the ends of the range among it."""
     noise = min(count - real, max(most // 2, most - real))
     return [*range(min(real, most - noise)), *range(real, real + noise)]
+
+
+def place_of(target: str) -> str:
+    """Where a build for `target`, "host" or a core's name, is run."""
+    if target == "host":
+        return "this machine"
+    runs_on = EMULATED_AS.get(target)
+    return f"emulated {target}" if runs_on is None else f"{target} code on an emulated {runs_on}"
 
 
 def short_version(compiler: str) -> str:
@@ -159,7 +176,7 @@ def short_version(compiler: str) -> str:
 
 
 def _of_row(row: MatrixRow, what: str, inputs: int) -> Witness:
-    place = "this machine" if row.target == "host" else f"emulated {row.target}"
+    place = place_of(row.target)
     options = f"{row.optimisation} sanitized" if row.sanitizers else row.optimisation
     name = f"{what}, {place}, {short_version(row.compiler)} {options}"
     witness = Witness(name, 0 if row.not_run else inputs, row.sha256, row.equal, row.not_run, of_c=True, place=place)
