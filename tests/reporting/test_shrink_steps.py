@@ -112,6 +112,15 @@ def test_the_picture_marks_undone_steps_and_shows_the_cost_of_each() -> None:
     assert marks == {(1_000.0, 0.8), (900.0, 0.81), (700.0, 0.6)}
 
 
+def test_of_many_steps_the_ends_and_the_front_are_named() -> None:
+    steps = [step(number, macs=2_000 - 50 * number, iou=0.9 if number == 10 else 0.8) for number in range(20)]
+
+    axes = draw_shrinking(steps, name="run", floor=None).axes[0]
+
+    assert [text.get_text() for text in axes.texts] == ["0", "10", "19"]
+    assert len([line for line in axes.lines if line.get_marker() in ("o", "s")]) == 20
+
+
 def test_test_accuracy_before_and_after_stands_side_by_side(
     evaluation: Evaluation, image_set: ImageSet, logits: np.ndarray
 ) -> None:

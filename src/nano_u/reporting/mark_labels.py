@@ -40,24 +40,32 @@ def on_page(axes: Axes, places: Sequence[tuple[float, float]]) -> list[tuple[flo
 def label_marks(
     axes: Axes, marks: Sequence[Mark], texts: Sequence[str], *, lines: Sequence[Box] = (), bold: Sequence[bool]
 ) -> None:
-    """Write each text beside its mark, clear of all else as far as there is room; a thin line where it is far."""
+    """Write each text beside its mark, clear of all else as far as there is room; a thin line where it is far.
+
+    A mark whose text is empty gets none, and keeps its place from the others' texts.
+    """
+    named = [index for index, text in enumerate(texts) if text]
     figure = axes.figure
     scale = POINTS_PER_INCH / figure.dpi
     # A transform in inches, not in data: the text keeps its place on the page at any resolution.
-    labels = [axes.text(0, 0, text, transform=figure.dpi_scale_trans, fontsize=8.5, color=INK) for text in texts]
-    for label, is_bold in zip(labels, bold, strict=True):
-        label.set(parse_math=False, in_layout=False, va="bottom", zorder=5, fontweight="bold" if is_bold else "normal")
+    labels = [
+        axes.text(0, 0, text, transform=figure.dpi_scale_trans, fontsize=8.5, color=INK) for text in texts if text
+    ]
+    for label, index in zip(labels, named, strict=True):
+        weight = "bold" if bold[index] else "normal"
+        label.set(parse_math=False, in_layout=False, va="bottom", zorder=5, fontweight=weight)
         label.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
     extents = [label.get_window_extent() for label in labels]
     window = axes.get_window_extent()
     points = [(mark.x, mark.y) for mark in marks]
+    places = [points[index] for index in named]
     boxes = place_labels(
-        points,
+        places,
         [(extent.width * scale, extent.height * scale) for extent in extents],
         inside=Box(*(edge * scale for edge in (window.x0, window.y0, window.x1, window.y1))),
         obstacles=[*lines, *(box for mark in marks for box in mark.boxes)],
     )
-    for label, point, box in zip(labels, points, boxes, strict=True):
+    for label, point, box in zip(labels, places, boxes, strict=True):
         label.set_position((box.left / POINTS_PER_INCH, box.bottom / POINTS_PER_INCH))
         nearest_other = min((box.distance(other) for other in points if other != point), default=NEAR)
         if box.distance(point) > min(NEAR, nearest_other):

@@ -7,7 +7,7 @@ import dataclasses
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,9 +19,12 @@ from nano_u.evaluation import Evaluation
 from nano_u.graph.cost import CostSummary
 from nano_u.reporting.accuracy_table import shown_groups
 from nano_u.reporting.export_tables import iou_drop, signed_difference
-from nano_u.reporting.pareto_figure import ParetoPoint, draw_pareto, pareto_data
+from nano_u.reporting.pareto_figure import ParetoData, ParetoPoint, draw_pareto, pareto_data
 from nano_u.reporting.table import MISSING, Column, Table, count, ratio
 from nano_u.runs import read_json
+
+MOST_NAMED = 16
+"""Points whose numbers a picture has room for."""
 
 
 @dataclass(frozen=True)
@@ -181,11 +184,15 @@ def shrink_csv(steps: Sequence[ShrinkStep]) -> str:
 
 
 def draw_shrinking(steps: Sequence[ShrinkStep], *, name: str, floor: float | None) -> Figure:
-    """Validation IoU of every network that was tried against its MACs and its RAM, the start among them."""
+    """Validation IoU of every network that was tried against its MACs and its RAM, the start among them.
+
+    Of more than `MOST_NAMED` only the first, the last and those on the front have their numbers beside them.
+    """
     panels = []
     for label, cost in (("MACs", lambda step: step.cost.macs), ("RAM, bytes", lambda step: step.cost.ram_bytes)):
         points = [ParetoPoint(_label(step), step.iou, None, None, cost(step)) for step in steps]
-        panels.append(pareto_data(points, label, "validation IoU", floor))
+        panel = pareto_data(points, label, "validation IoU", floor)
+        panels.append(panel if len(steps) <= MOST_NAMED else _fewer_names(panel))
     return draw_pareto(panels, title=f"Shrinking of {name}, step by step; (n) was undone")
 
 
@@ -193,6 +200,15 @@ def _change(now: StepCost, cost: StepCost) -> tuple[str, str, str]:
     pairs = ((now.macs, cost.macs), (now.weight_bytes, cost.weight_bytes), (now.ram_bytes, cost.ram_bytes))
     macs, weights, ram = (f"{after / before - 1:+.1%}" for before, after in pairs)
     return macs, weights, ram
+
+
+def _fewer_names(panel: ParetoData) -> ParetoData:
+    ends = (0, len(panel.points) - 1)
+    points = tuple(
+        point if is_on or index in ends else replace(point, label="")
+        for index, (point, is_on) in enumerate(zip(panel.points, panel.on_front, strict=True))
+    )
+    return replace(panel, points=points)
 
 
 def _label(step: ShrinkStep) -> str:
