@@ -41,7 +41,6 @@ from nano_u.training.trained_int8 import trained_int8
 from nano_u.workflows.export import calibration_set
 from nano_u.workflows.pipeline import TEACHER_DEFAULTS
 from nano_u.workflows.prediction import float_predictor_of, int8_predictor_of
-from nano_u.workflows.settling import settle
 from nano_u.workflows.source import floor_of
 
 NETWORKS: dict[str, tuple[str, ...]] = {
@@ -193,10 +192,9 @@ def teacher_of(
 ) -> tuple[RunDirectory, dict[str, float], float]:
     """The teacher's run, its test IoU, and how far its training- and inference-mode IoU lie apart."""
     run = teacher_run(seed, settings)
-    network = load_model(run.best_model_path)
-    check = settle(network, run.best_model_path, splits["train"])
-    apart = 0.0 if check is None else abs(check.training_iou - check.inference_iou)
-    return run, float_iou(network, splits["test"]), apart
+    check = read_json(run.metrics_path)["batch_norm"]
+    apart = abs(check["training_iou"] - check["inference_iou"])
+    return run, float_iou(load_model(run.best_model_path), splits["test"]), apart
 
 
 def report_teachers(found: Mapping[int, tuple[RunDirectory, dict[str, float], float]]) -> int:
@@ -231,9 +229,7 @@ def report(network: str, found: Mapping[int, dict[str, dict[str, dict[str, float
     print("\n| paired difference, pooled | mean [95 %] | shown |\n|---|---|---|")
     for row, other, kind in PAIRS:
         difference = t_interval([seed[row][kind]["pooled"] - seed[other][kind]["pooled"] for seed in found.values()])
-        excludes = difference.low is not None and (difference.low > 0 or (difference.high or 0) < 0)
-        verdict = ("better" if difference.mean > 0 else "worse") if excludes else "not shown"
-        print(f"| {row} - {other}, {kind} | {difference.text(4, sign=True)} | {verdict} |")
+        print(f"| {row} - {other}, {kind} | {difference.text(4, sign=True)} | {difference.verdict} |")
     reached = statistics.fmean(seed["distilled, then int8"]["int8"]["pooled"] for seed in found.values())
     met = reached >= TARGETS[network]
     print(f"\ndistilled, then int8: {reached:.4f}, target {TARGETS[network]}: {'met' if met else 'MISSED'}")

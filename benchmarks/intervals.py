@@ -26,6 +26,13 @@ class Estimate(NamedTuple):
         bounds = "" if self.low is None else f" [{self.low:{form}}, {self.high:{form}}]"
         return f"{self.mean:{form}}{bounds}"
 
+    @property
+    def verdict(self) -> str:
+        """Of a difference: better or worse where the interval leaves out 0."""
+        if self.low is None or self.high is None or self.low <= 0 <= self.high:
+            return "not shown"
+        return "better" if self.mean > 0 else "worse"
+
 
 def t_interval(values: Sequence[float]) -> Estimate:
     """Mean of independent values with Student's t interval."""

@@ -233,9 +233,7 @@ def report(name: str, case: Case, results: Sequence[Result], floor: dict[str, fl
 def _compare(results: Sequence[Result]) -> None:
     """Whether the shrunken network is shown to be better or worse than the control, pooled."""
     difference = t_interval([one.iou[1]["pooled"] - one.iou[2]["pooled"] for one in results])
-    shown = difference.low is not None and (difference.low > 0 or (difference.high or 0) < 0)
-    verdict = "not shown" if not shown else "better" if difference.mean > 0 else "worse"
-    print(f"shrunk against the control: {verdict}")
+    print(f"shrunk against the control: {difference.verdict}")
     for what in ("macs", "weight_bytes", "arena_estimate_bytes"):
         share = statistics.fmean(getattr(one.costs[1], what) / getattr(one.costs[2], what) for one in results)
         print(f"{what}: {share:.2f} x the control's")

@@ -183,6 +183,8 @@ def test_a_crop_is_proven_and_has_no_accuracy(
     capsys.readouterr()
     assert main([*arguments, str(tmp_path / "d"), "--crop", "3,2,16,19"]) == 2
     assert "reaches beyond its 24x20 pixels" in capsys.readouterr().err
+    assert main([*arguments, str(tmp_path / "d"), "--crop", ""]) == 2
+    assert "'' is not LEFT,TOP,WIDTH,HEIGHT" in capsys.readouterr().err
 
 
 def test_ram_counts_the_cameras_state_and_the_row_that_it_makes(exported: tuple[Path, Path]) -> None:

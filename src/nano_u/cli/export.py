@@ -109,7 +109,7 @@ def export_command(
     chip = get_chip(target) if target else None
     if c is None and (chip is not None or full or camera is not None or crop is not None):
         raise ConfigError("--target, --camera, --crop and --full are about the C files; add --c DIR")
-    part = parse_crop(crop) if crop else None
+    part = None if crop is None else parse_crop(crop)
     proof = ProofOptions(camera, part, chip, full, split, data, overrides or ())
     if model.suffix == ".tflite" and c is not None:
         _refuse_conversion(

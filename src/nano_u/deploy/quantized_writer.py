@@ -143,26 +143,24 @@ class _Writer:
         ]
 
     def _options(self, op: QuantizedOp) -> Any:
-        """The schema's options of this kind, None where it has none."""
+        """The schema's options of this kind with all of its fields that we know, None where it has no options."""
         name = OPTION_CLASSES.get(op.kind)
         if name is None:
             return None
         options = getattr(self.schema, f"{name}T")()
-        if op.kind in ("PAD", "QUANTIZE"):
-            return options
-        if op.kind == "CONCATENATION":
+        if hasattr(options, "axis"):
             options.axis = CHANNEL_AXIS
-        if op.kind in ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"):
+        if hasattr(options, "halfPixelCenters"):
             options.alignCorners, options.halfPixelCenters = op.align_corners, op.half_pixel_centers
-            return options
-        if op.kind == "DEPTHWISE_CONV_2D":
+        if hasattr(options, "depthMultiplier"):
             options.depthMultiplier = op.kernel.filters // self.graph.by_name[op.inputs[0]].shape[2]
-        if op.kind in ("AVERAGE_POOL_2D", "MAX_POOL_2D"):
+        if hasattr(options, "filterHeight"):
             options.filterHeight, options.filterWidth = op.window
-        if op.kind not in ("ADD", "CONCATENATION"):
+        if hasattr(options, "padding"):
             options.padding = PADDINGS[op.padding]
             options.strideH, options.strideW = op.strides
-        options.fusedActivationFunction = ACTIVATIONS[op.activation]
+        if hasattr(options, "fusedActivationFunction"):
+            options.fusedActivationFunction = ACTIVATIONS[op.activation]
         return options
 
 
