@@ -102,6 +102,7 @@ def test_the_data_of_the_page_are_those_given() -> None:
 def test_long_names_may_break_after_underscores_and_slashes_and_stay_the_same_text() -> None:
     assert breakable("a_b/<i>'") == "a_<wbr>b/<wbr>&lt;i&gt;&#39;"
     assert ParsedPage(f"<p>{breakable('a_b/<i>&')}</p>").one("p").text == "a_b/<i>&"
+    assert breakable("gcc 12 -O2, -0.1 a-b") == 'gcc 12 <span class="flag">-O2</span>, -0.1 a-b'
 
 
 def test_bytes_of_a_path_that_are_no_text_are_shown_as_such() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from importlib import resources
 from importlib.metadata import PackageNotFoundError, version
@@ -52,8 +53,9 @@ def json_for_html(data: Mapping[str, Any]) -> Markup:
 
 
 def breakable(text: object) -> Markup:
-    """`text` escaped, with places after `_` and `/` where a narrow screen may break a long name."""
-    return Markup(str(escape(text)).replace("_", "_<wbr>").replace("/", "/<wbr>"))
+    """`text` escaped, with places after `_` and `/` where a narrow screen may break a long name; flags stay whole."""
+    names = str(escape(text)).replace("_", "_<wbr>").replace("/", "/<wbr>")
+    return Markup(re.sub(r"(?<!\S)--?[A-Za-z][\w-]*", r'<span class="flag">\g<0></span>', names))
 
 
 def _environment() -> Environment:
